@@ -1,0 +1,37 @@
+# make capture    run a scenario on a real kernel, record it, print the verdict (ARGS="..." goes to the command)
+# make test       style, types and tests (ARGS="..." goes to pytest)
+# Both set up what they need, once. It is done again when one of the files it depends on has changed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: capture test lint lock clean
+
+capture: .venv/.ready
+	$(BIN)/python -m sctpinspect capture $(ARGS)
+
+test: lint .venv/.tools
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.venv/.ready: setup/setup.sh pyproject.toml requirements-build.txt requirements-dev.txt
+	sh setup/setup.sh venv $(PYTHON)
+	touch $@
+
+.venv/.tools: setup/setup.sh | .venv/.ready
+	sh setup/setup.sh tools
+	touch $@
+
+# The locked dependencies, renewed. They name no index: pip takes the one it is configured for.
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
+lock: .venv/.ready
+	$(COMPILE) --group build --output-file requirements-build.txt
+	$(COMPILE) pyproject.toml --output-file requirements.txt
+	$(COMPILE) pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
