@@ -1,0 +1,498 @@
+"""The SCTP socket of RFC 6458: each method is one call, timed and recorded in the journal.
+
+A waiting call never holds the GIL. Errors are recorded and raised as OSError. IPv4 addresses are
+written plainly on IPv6 sockets too, both ways; PPIDs are in host byte order.
+"""
+
+import errno
+import math
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Self, TypeVar
+
+from sctpinspect.journal import Call, digest
+from sctpinspect.journal.layout import LINUX, flag_names
+from sctpinspect.journal.linux import (
+    IPPROTO_SCTP,
+    MSG_NOTIFICATION,
+    SCTP_BINDX_ADD_ADDR,
+    SCTP_BINDX_REM_ADDR,
+    SCTP_UNORDERED,
+    SO_RCVTIMEO,
+    SO_SNDTIMEO,
+    SOL_SOCKET,
+)
+from sctpinspect.journal.structures import (
+    CALL_FLAGS,
+    MESSAGE_FLAGS,
+    Control,
+    Notification,
+    Option,
+    RcvInfo,
+    SndInfo,
+    SndRcvInfo,
+    parse_control,
+    parse_notification,
+    show_notification,
+)
+from sctpinspect.sockets import binding
+from sctpinspect.sockets.journal import Journal
+
+Raw = TypeVar("Raw")
+Value = TypeVar("Value")
+AnOption = TypeVar("AnOption", bound=Option)
+Json = dict[str, Any]
+
+START = 32  # bytes of user data that the journal keeps
+CONTROL_ROOM = 1024  # for all control messages of a received message
+LIST_ROOM = 4096  # for the list at the end of an option
+
+BINDX_FLAGS = {SCTP_BINDX_ADD_ADDR: "SCTP_BINDX_ADD_ADDR", SCTP_BINDX_REM_ADDR: "SCTP_BINDX_REM_ADDR"}
+HOW = {socket.SHUT_RD: "SHUT_RD", socket.SHUT_WR: "SHUT_WR", socket.SHUT_RDWR: "SHUT_RDWR"}
+
+
+class TransportAddress(NamedTuple):
+    """An IP address and a port."""
+
+    address: str
+    port: int
+
+
+class AddressList(NamedTuple):
+    """The addresses of an endpoint, and its port."""
+
+    addresses: list[str]
+    port: int
+
+
+class Message(NamedTuple):
+    """What a receiving call gave: a user message, a part of one, or a notification.
+
+    What the kernel did not tell, because it was not asked to (SCTP_RECVRCVINFO, SCTP_EVENTS), is None.
+    Empty data without a notification: the peer has closed.
+    """
+
+    data: bytes
+    address: str | None = None
+    port: int | None = None
+    flags: int = 0
+    stream: int | None = None
+    ssn: int | None = None
+    ppid: int | None = None
+    tsn: int | None = None
+    cumulative_tsn: int | None = None
+    unordered: bool | None = None
+    context: int | None = None
+    association_id: int | None = None
+    notification: Notification | None = None
+    control: tuple[Control, ...] = ()
+
+
+class Socket:
+    """A one-to-one (SOCK_STREAM) or one-to-many (SOCK_SEQPACKET) SCTP socket."""
+
+    def __init__(self, journal: Journal, family: int, type: int):
+        """socket() (§3.1.1, §4.1.1). Raises OSError: EPROTONOSUPPORT where the kernel has no SCTP."""
+        self._journal = journal
+        self._number = journal.number_socket()
+        self._local_port = 0
+        self._socket = self._do(
+            "socket",
+            {"family": socket.AddressFamily(family).name, "type": socket.SocketKind(type).name},
+            lambda: socket.socket(family, type, IPPROTO_SCTP),
+        )
+
+    def _adopt(self, made: socket.socket) -> "Socket":
+        """The socket that the kernel made of this one."""
+        new = Socket.__new__(Socket)
+        new._journal, new._socket, new._local_port = self._journal, made, self._local_port
+        new._number = self._journal.number_socket()
+        return new
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """The descriptor; -1 when closed."""
+        return self._socket.fileno()
+
+    def settimeout(self, seconds: float | None) -> None:
+        """How long a call waits: None for ever, 0 not at all; then it raises EAGAIN or EINPROGRESS.
+
+        The kernel does the waiting (SO_RCVTIMEO, SO_SNDTIMEO), since poll() cannot tell when an
+        association of a one-to-many socket is set up. Not recorded.
+        """
+        self._socket.setblocking(seconds != 0)
+        fraction, whole = math.modf(seconds or 0)
+        timeval = struct.pack("@ll", int(whole), round(fraction * 1e6))
+        self._socket.setsockopt(SOL_SOCKET, SO_RCVTIMEO, timeval)
+        self._socket.setsockopt(SOL_SOCKET, SO_SNDTIMEO, timeval)
+
+    # addresses
+
+    def bind(self, address: str, port: int = 0) -> None:
+        """bind() (§3.1.2, §4.1.2)."""
+        target = self._target(address, port)
+        self._do("bind", {"address": address, "port": port}, lambda: self._socket.bind(target))
+
+    def bindx(self, addresses: Iterable[str], port: int = 0, flags: int = SCTP_BINDX_ADD_ADDR) -> None:
+        """sctp_bindx() (§9.1): add addresses to the endpoint, or remove them (SCTP_BINDX_REM_ADDR)."""
+        texts = list(addresses)
+        self._do(
+            "sctp_bindx",
+            {"addresses": texts, "port": port, "flags": BINDX_FLAGS.get(flags, flags)},
+            lambda: binding.bindx(self.fileno(), [(text, port) for text in texts], flags),
+        )
+
+    def getladdrs(self, association_id: int = 0) -> AddressList:
+        """sctp_getladdrs() (§9.5): the local addresses of an association; of the endpoint for 0."""
+        return self._address_list("sctp_getladdrs", association_id, binding.getladdrs)
+
+    def getpaddrs(self, association_id: int = 0) -> AddressList:
+        """sctp_getpaddrs() (§9.3): the peer's addresses; one-to-one sockets need no id."""
+        return self._address_list("sctp_getpaddrs", association_id, binding.getpaddrs)
+
+    def _address_list(
+        self, name: str, association_id: int, ask: Callable[[int, int], list[tuple[str, int]]]
+    ) -> AddressList:
+        def finish(listed: list[tuple[str, int]]) -> tuple[AddressList, Json]:
+            value = AddressList([_plain(text) for text, _port in listed], listed[0][1] if listed else 0)
+            return value, value._asdict()
+
+        return self._do(
+            name, {"association_id": association_id}, lambda: ask(self.fileno(), association_id), finish
+        )
+
+    def getsockname(self) -> TransportAddress:
+        """getsockname() (§7.4)."""
+        return self._do("getsockname", {}, self._socket.getsockname, _address_result)
+
+    def getpeername(self) -> TransportAddress:
+        """getpeername() (§7.4): the peer's primary address."""
+        return self._do("getpeername", {}, self._socket.getpeername, _address_result)
+
+    # associations
+
+    def connect(self, address: str, port: int) -> None:
+        """connect() (§3.1.6, §4.1.5)."""
+        target = self._target(address, port)
+        self._do("connect", {"address": address, "port": port}, lambda: self._socket.connect(target))
+
+    def connectx(self, addresses: Iterable[str], port: int) -> int:
+        """sctp_connectx() (§9.9): set up an association with an endpoint of several addresses; its id."""
+        texts = list(addresses)
+        return self._do(
+            "sctp_connectx",
+            {"addresses": texts, "port": port},
+            lambda: binding.connectx(self.fileno(), [(text, port) for text in texts]),
+            lambda association_id: (association_id, {"association_id": association_id}),
+        )
+
+    def listen(self, backlog: int = 16) -> None:
+        """listen() (§3.1.3, §4.1.3)."""
+        self._do("listen", {"backlog": backlog}, lambda: self._socket.listen(backlog))
+
+    def accept(self) -> "Socket":
+        """accept() (§4.1.4): a socket of its own for the next association."""
+
+        def finish(accepted: tuple[socket.socket, Any]) -> tuple[Socket, Json]:
+            new = self._adopt(accepted[0])
+            return new, {"socket": new._number, **_transport_address(accepted[1])._asdict()}
+
+        return self._do("accept", {}, self._socket.accept, finish)
+
+    def peeloff(self, association_id: int) -> "Socket":
+        """sctp_peeloff() (§9.2): a socket of its own for an association."""
+
+        def finish(fd: int) -> tuple[Socket, Json]:
+            new = self._adopt(socket.socket(fileno=fd))
+            return new, {"socket": new._number}
+
+        return self._do(
+            "sctp_peeloff",
+            {"association_id": association_id},
+            lambda: binding.peeloff(self.fileno(), association_id),
+            finish,
+        )
+
+    def shutdown(self, how: int = socket.SHUT_RDWR) -> None:
+        """shutdown() (§4.1.7)."""
+        self._do("shutdown", {"how": HOW.get(how, how)}, lambda: self._socket.shutdown(how))
+
+    def close(self) -> None:
+        """close() (§3.1.5, §4.1.6); nothing if it is closed already."""
+        if self.fileno() >= 0:
+            self._do("close", {}, self._socket.close)
+
+    # messages
+
+    def send(self, data: bytes, flags: int = 0) -> int:
+        """send() (§4.2): a message by the socket's defaults; the bytes taken."""
+        return self._send("send", data, None, 0, (), flags)
+
+    def sendmsg(
+        self,
+        data: bytes,
+        address: str | None = None,
+        port: int = 0,
+        control: Iterable[Control] = (),
+        flags: int = 0,
+    ) -> int:
+        """sendmsg() (§3.1.4, §5): a message with control messages (SndInfo, PrInfo, ...); the bytes taken."""
+        return self._send("sendmsg", data, address, port, tuple(control), flags)
+
+    def sctp_sendmsg(
+        self,
+        data: bytes,
+        address: str | None = None,
+        port: int = 0,
+        ppid: int = 0,
+        flags: int = 0,
+        stream: int = 0,
+        time_to_live: int = 0,
+        context: int = 0,
+    ) -> int:
+        """sctp_sendmsg() (§9.7): a message, its lifetime in ms; the bytes taken."""
+        info = SndRcvInfo(
+            sinfo_stream=stream,
+            sinfo_flags=flags,
+            sinfo_ppid=ppid,
+            sinfo_context=context,
+            sinfo_timetolive=time_to_live,
+        )
+        return self._send("sctp_sendmsg", data, address, port, (info,), 0)
+
+    def _send(
+        self, name: str, data: bytes, address: str | None, port: int, control: tuple[Control, ...], flags: int
+    ) -> int:
+        target = None if address is None else self._target(address, port)
+        ancillary = [(IPPROTO_SCTP, LINUX[item.NAME], item.pack()) for item in control]
+        arguments = {
+            "address": address,
+            "port": None if address is None else port,
+            **_send_info(control, flags),
+            **_user_data(data),
+            "control": [_show_control(item) for item in control] if name == "sendmsg" else [],
+        }
+        return self._do(
+            name,
+            arguments,
+            lambda: self._socket.sendmsg([data], ancillary, flags, target),
+            lambda length: (length, {"length": length}),
+        )
+
+    def recv(self, size: int = 65536, flags: int = 0) -> bytes:
+        """recv() (§4.2): user data, or the bytes of a notification."""
+        return self._receive("recv", size, flags).data
+
+    def recvmsg(self, size: int = 65536, flags: int = 0) -> Message:
+        """recvmsg() (§3.1.4, §5): a message with its control messages, or a notification."""
+        return self._receive("recvmsg", size, flags)
+
+    def sctp_recvmsg(self, size: int = 65536) -> Message:
+        """sctp_recvmsg() (§9.8): a message, or a notification."""
+        return self._receive("sctp_recvmsg", size, 0)
+
+    def _receive(self, name: str, size: int, flags: int) -> Message:
+        arguments: Json = {"size": size}
+        if flags:
+            arguments["flags"] = flag_names(flags, CALL_FLAGS)
+
+        def finish(received: tuple[bytes, list[tuple[int, int, bytes]], int, Any]) -> tuple[Message, Json]:
+            message = _message(*received)
+            return message, _show_message(message)
+
+        return self._do(name, arguments, lambda: self._socket.recvmsg(size, CONTROL_ROOM, flags), finish)
+
+    # options
+
+    def setsockopt(self, option: Option) -> None:
+        """setsockopt() (§8)."""
+        level, number, value = LINUX[option.LEVEL], LINUX[option.NAME], option.pack()
+        self._do(
+            "setsockopt",
+            {"level": option.LEVEL, "option": option.NAME, "value": option.show()},
+            lambda: binding.setsockopt(self.fileno(), level, number, value),
+        )
+
+    def getsockopt(self, option: AnOption) -> AnOption:
+        """getsockopt() (§8); `option` holds the input, such as an association id or an address."""
+        return self._getsockopt("getsockopt", option)
+
+    def opt_info(self, association_id: int, option: AnOption) -> AnOption:
+        """sctp_opt_info() (§8): getsockopt() for an association."""
+        field = next(name for name in option.FIELDS if name.endswith("assoc_id"))
+        return self._getsockopt("sctp_opt_info", option.replace(**{field: association_id}))
+
+    def _getsockopt(self, name: str, option: AnOption) -> AnOption:
+        level, number, value = LINUX[option.LEVEL], LINUX[option.NAME], option.pack()
+        room = bytes(LIST_ROOM) if option.ENDS_IN_LIST else b""
+
+        def finish(answer: bytes) -> tuple[AnOption, Json]:
+            got = type(option).unpack(answer)
+            return got, {"value": got.given()}
+
+        return self._do(
+            name,
+            {"level": option.LEVEL, "option": option.NAME, "value": option.given() or None},
+            lambda: binding.getsockopt(self.fileno(), level, number, value + room),
+            finish,
+        )
+
+    # how a call is made and recorded
+
+    def _do(
+        self,
+        name: str,
+        arguments: Json,
+        action: Callable[[], Raw],
+        finish: Callable[[Raw], tuple[Value, Json]] | None = None,
+    ) -> Any:
+        """Make the system call and record it; `finish` splits its result for caller and journal."""
+        start = time.time_ns()
+        try:
+            raw = action()
+        except OSError as error:
+            end = time.time_ns()
+            number = error.errno or 0
+            self._record(start, end, name, arguments, {}, errno.errorcode.get(number, str(number)))
+            raise
+        end = time.time_ns()
+        value, result = finish(raw) if finish else (raw, {})
+        self._record(start, end, name, arguments, result, None)
+        return value
+
+    def _record(
+        self, start: int, end: int, name: str, arguments: Json, result: Json, error: str | None
+    ) -> None:
+        # what was just made, or could not be, has no port yet
+        if not self._local_port and name != "socket":
+            self._local_port = self._look_up_port()
+        self._journal.record(
+            Call(
+                start_ns=start,
+                end_ns=end,
+                host=self._journal.host,
+                process=os.getpid(),
+                thread=threading.get_native_id(),
+                socket=self._number,
+                name=name,
+                arguments=arguments,
+                result=result,
+                local_port=self._local_port or None,
+                errno=error,
+            )
+        )
+
+    def _look_up_port(self) -> int:
+        try:
+            return int(self._socket.getsockname()[1])
+        except OSError:
+            return 0
+
+    def _target(self, address: str, port: int) -> tuple[str, int]:
+        mapped = self._socket.family == socket.AF_INET6 and ":" not in address
+        return (f"::ffff:{address}" if mapped else address, port)
+
+
+def _plain(text: str) -> str:
+    """An address as text, without the API's mapping of IPv4 into IPv6."""
+    return text.removeprefix("::ffff:") if "." in text else text
+
+
+def _transport_address(address: tuple[Any, ...]) -> TransportAddress:
+    """The standard library's form of an address: with a flow label and a scope if it is of IPv6."""
+    scope = f"%{address[3]}" if len(address) == 4 and address[3] else ""
+    return TransportAddress(_plain(address[0]) + scope, address[1])
+
+
+def _address_result(address: tuple[Any, ...]) -> tuple[TransportAddress, Json]:
+    value = _transport_address(address)
+    return value, value._asdict()
+
+
+def _user_data(data: bytes) -> Json:
+    return {"length": len(data), "digest": digest(data), "start": data[:START].hex()}
+
+
+def _show_control(item: Control) -> Json:
+    return {"type": item.NAME, **item.show()}
+
+
+def _send_info(control: tuple[Control, ...], flags: int) -> Json:
+    """What holds for a message that is sent; None where the socket's defaults decide."""
+    names = flag_names(flags, CALL_FLAGS)
+    for item in control:
+        if isinstance(item, SndInfo):
+            return {
+                "association_id": item.snd_assoc_id or None,
+                "stream": item.snd_sid,
+                "ppid": item.snd_ppid,
+                "flags": flag_names(item.snd_flags, MESSAGE_FLAGS) + names,
+                "context": item.snd_context,
+                "time_to_live": None,
+            }
+        if isinstance(item, SndRcvInfo):
+            return {
+                "association_id": item.sinfo_assoc_id or None,
+                "stream": item.sinfo_stream,
+                "ppid": item.sinfo_ppid,
+                "flags": flag_names(item.sinfo_flags, MESSAGE_FLAGS) + names,
+                "context": item.sinfo_context,
+                "time_to_live": item.sinfo_timetolive,
+            }
+    keys = ("association_id", "stream", "ppid", "context", "time_to_live")
+    return {**dict.fromkeys(keys), "flags": names or None}
+
+
+def _message(data: bytes, ancillary: list[tuple[int, int, bytes]], flags: int, address: Any) -> Message:
+    """What recvmsg() of the standard library returned, taken apart."""
+    items = (parse_control(number, value) for level, number, value in ancillary if level == IPPROTO_SCTP)
+    message = Message(data, flags=flags, control=tuple(item for item in items if item is not None))
+    if address:
+        message = message._replace(**_transport_address(address)._asdict())
+    if flags & MSG_NOTIFICATION:
+        notification = parse_notification(data)
+        return message._replace(notification=notification, association_id=notification.association_id)
+    for item in message.control:
+        if isinstance(item, RcvInfo):
+            return message._replace(
+                stream=item.rcv_sid,
+                ssn=item.rcv_ssn,
+                ppid=item.rcv_ppid,
+                tsn=item.rcv_tsn,
+                cumulative_tsn=item.rcv_cumtsn,
+                unordered=bool(item.rcv_flags & SCTP_UNORDERED),
+                context=item.rcv_context,
+                association_id=item.rcv_assoc_id,
+            )
+        if isinstance(item, SndRcvInfo):
+            message = message._replace(
+                stream=item.sinfo_stream,
+                ssn=item.sinfo_ssn,
+                ppid=item.sinfo_ppid,
+                tsn=item.sinfo_tsn,
+                cumulative_tsn=item.sinfo_cumtsn,
+                unordered=bool(item.sinfo_flags & SCTP_UNORDERED),
+                context=item.sinfo_context,
+                association_id=item.sinfo_assoc_id,
+            )
+    return message
+
+
+def _show_message(message: Message) -> Json:
+    shown = message._asdict()
+    del shown["data"]
+    shown["flags"] = flag_names(message.flags, CALL_FLAGS)
+    shown["control"] = [_show_control(item) for item in message.control]
+    if message.notification is None:
+        return {**_user_data(message.data), **shown}
+    shown["notification"] = show_notification(message.notification)
+    return shown
