@@ -1,0 +1,102 @@
+"""The folders of running commands, and what is done with those of commands that were killed.
+
+Each run spools into a folder of its own, `runs/ID` in the cache, and holds a lock in it as long as its
+process lives. A folder whose lock is free has lost its command.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from sctpinspect.protocol.errors import UsageError
+from sctpinspect.recorder.assemble import assemble, unfinished_name
+
+_LOCK, _RUN = "lock", "run.json"
+
+
+@contextmanager
+def open_run(cache: Path, out: Path) -> Iterator[Path]:
+    """A new folder for a run that will become `out`; removed at the end of the body.
+
+    When the body raises, what it has spooled is left to `salvage`, as when the process is killed.
+    """
+    # Under the lock of all, so that `salvage` never sees a folder that is half made or half removed.
+    with _all_runs(cache) as runs:
+        folder = Path(tempfile.mkdtemp(dir=runs))
+        lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (folder / _RUN).write_text(json.dumps({"out": os.path.abspath(out)}))
+    try:
+        yield folder
+        with _all_runs(cache):
+            _remove(folder)
+    finally:
+        os.close(lock)
+
+
+def salvage(cache: Path) -> list[Path]:
+    """Make captures of what killed commands have spooled; gives the files that were made.
+
+    Each stands beside the output that was meant, as NAME-interrupted.pcapng, and overwrites nothing. Runs
+    that had recorded nothing vanish; a run stays where no file can be written to its output's folder.
+    """
+    with _all_runs(cache) as runs:
+        lost = [folder for folder in sorted(runs.iterdir()) if folder.is_dir() and not _is_held(folder)]
+        files = [file for folder in lost if (file := _salvage(folder))]
+    return files
+
+
+def _salvage(folder: Path) -> Path | None:
+    try:
+        out = Path(json.loads((folder / _RUN).read_bytes())["out"])
+        unfinished_name(folder, out).unlink(missing_ok=True)
+        file = _unused(out)
+        summary = assemble(folder, file, interrupted=True)
+    except UsageError:
+        return None
+    except (FileNotFoundError, ValueError):  # killed before there was a recipe
+        _remove(folder)
+        return None
+    _remove(folder)
+    if summary.packets or summary.calls or summary.events:
+        return file
+    file.unlink()
+    return None
+
+
+def _unused(out: Path) -> Path:
+    names = (out.with_name(f"{out.stem}-interrupted{f'-{n}' if n else ''}.pcapng") for n in count())
+    return next(name for name in names if not name.exists())
+
+
+def _is_held(folder: Path) -> bool:
+    lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _remove(folder: Path) -> None:
+    # First: if we are killed here, what is left is nothing without it.
+    (folder / _RUN).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _all_runs(cache: Path) -> Iterator[Path]:
+    """The folder of all runs, while no other process changes what is in it."""
+    runs = cache / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    with open(runs / _LOCK, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield runs

@@ -1,0 +1,105 @@
+"""The recording process: whole ring blocks go to a file while a run lasts, and nothing in them is looked at.
+
+The spool is a folder: `packets.blocks`, the ring's blocks one after another, and at the end `drops.json`,
+the kernel's counters. Runs in the guest, with the standard library only.
+"""
+
+import json
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn
+
+from sctpinspect.protocol.errors import EnvironmentLacks
+from sctpinspect.recorder.ring import Ring
+
+PACKETS, DROPS = "packets.blocks", "drops.json"
+
+_UP = b"\n"
+
+
+@contextmanager
+def recording(folder: Path, *, outgoing: bool = False) -> Iterator[None]:
+    """Record all interfaces of this network namespace to `folder`, by a process, while the body runs.
+
+    The body begins when the ring is up, and what passed during the body is in the spool. Frames on their
+    way out are left out unless `outgoing`. Raises EnvironmentLacks when it cannot record, or could not
+    record all (no right to packet sockets, disk full).
+    """
+    stop, ask = os.pipe()
+    hear, tell = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(ask)
+        os.close(hear)
+        _be_the_recorder(folder, stop, tell, outgoing)
+    os.close(stop)
+    os.close(tell)
+    with open(hear, "rb") as report:
+        is_up = report.read(1)
+        try:
+            if is_up == _UP:
+                yield
+        finally:
+            with suppress(BrokenPipeError):
+                os.write(ask, b"\n")
+            os.close(ask)
+            reason = report.read().decode()
+            _, status = os.waitpid(pid, 0)
+    if status:
+        raise EnvironmentLacks(f"cannot record packets to {folder}: {reason or 'the recorder ended early'}")
+
+
+def _be_the_recorder(folder: Path, stop: int, tell: int, outgoing: bool) -> NoReturn:
+    # Ctrl-C goes to all processes of the terminal; this one ends when its parent has ended or says so.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    status = 1
+    try:
+        record(folder, stop, tell, outgoing=outgoing)
+        status = 0
+    except Exception as error:
+        # Not to a file: the disk may be full.
+        os.write(tell, f" {getattr(error, 'strerror', None) or error!r}".encode())
+    finally:
+        os._exit(status)
+
+
+def record(folder: Path, stop: int, tell: int, *, outgoing: bool = False) -> None:
+    """Append ring blocks to the spool until the descriptor `stop` is readable or its other end is closed.
+
+    A line end is written to `tell` once the ring is up. Raises OSError (disk full among others); the spool
+    then ends with its last whole block, and the counters are missing.
+    """
+    with Ring(outgoing=outgoing) as ring, open(folder / PACKETS, "xb", buffering=0) as spool:
+        os.write(tell, _UP)
+        waiting = select.poll()
+        waiting.register(ring, select.POLLIN)
+        waiting.register(stop, select.POLLIN)
+        while all(descriptor != stop for descriptor, _ in waiting.poll()):
+            while block := ring.read(0):
+                _append(spool.fileno(), block)
+        end_ns = time.time_ns()
+        for block in ring.drain():
+            _append(spool.fileno(), block)
+        os.fsync(spool.fileno())
+        counters = {**ring.drops()._asdict(), "end_ns": end_ns}
+    unfinished = folder / f"{DROPS}.unfinished"
+    unfinished.write_text(json.dumps(counters))
+    unfinished.replace(folder / DROPS)
+
+
+def _append(spool: int, block: bytes) -> None:
+    start = os.lseek(spool, 0, os.SEEK_CUR)
+    rest = memoryview(block)
+    try:
+        while rest:
+            rest = rest[os.write(spool, rest) :]
+    except OSError:
+        os.ftruncate(spool, start)
+        raise
+    # Starts writing back at once: what is in the guest's memory alone is lost when the guest is killed.
+    os.posix_fadvise(spool, start, len(block), os.POSIX_FADV_DONTNEED)

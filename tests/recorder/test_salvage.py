@@ -1,0 +1,126 @@
+"""Runs whose command was killed, and what the next command makes of them."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from scapy.utils import PcapNgReader
+
+from sctpinspect.recorder.salvage import open_run, salvage
+
+
+def killed_run(cache: Path, out: Path, spool: Path | None) -> None:
+    """A process that opens a run, spools what is in `spool`, and is killed."""
+    pid = os.fork()
+    if not pid:
+        with open_run(cache, out) as folder:
+            if spool:
+                shutil.copytree(spool, folder, dirs_exist_ok=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+
+
+def runs(cache: Path) -> list[Path]:
+    return [folder for folder in (cache / "runs").iterdir() if folder.is_dir()]
+
+
+def payloads(file: Path) -> list[bytes]:
+    with PcapNgReader(str(file)) as reader:
+        return [bytes(packet)[14:] for packet in reader]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    (tmp_path / "captures").mkdir()
+    return tmp_path / "captures" / "multihoming.pcapng"
+
+
+def test_a_run_that_is_done_leaves_nothing(cache, out):
+    with open_run(cache, out) as folder, open_run(cache, out) as other:
+        assert folder.is_dir() and folder.is_absolute() and other != folder
+        assert salvage(cache) == []
+        assert sorted(runs(cache)) == sorted([folder, other])
+    assert runs(cache) == []
+    assert salvage(cache) == []
+    assert list(out.parent.iterdir()) == []
+
+
+def test_a_killed_run_becomes_a_capture_beside_its_output(cache, out, spool, frame):
+    out.write_bytes(b"an earlier capture")
+    killed_run(cache, out, spool([frame(1, b"one"), frame(2, b"two")]))
+    (file,) = salvage(cache)
+    assert file == out.with_name("multihoming-interrupted.pcapng")
+    assert payloads(file) == [b"one", b"two"]
+    assert b'"interrupted":true' in file.read_bytes()
+    assert out.read_bytes() == b"an earlier capture"
+    assert runs(cache) == [] and salvage(cache) == []
+
+
+def test_nothing_is_overwritten(cache, out, spool, frame):
+    taken = out.with_name("multihoming-interrupted.pcapng")
+    taken.write_bytes(b"salvaged before")
+    folder = spool([frame(1, b"one")])
+    killed_run(cache, out, folder)
+    killed_run(cache, out, folder)
+    files = salvage(cache)
+    assert [file.name for file in files] == [
+        "multihoming-interrupted-1.pcapng",
+        "multihoming-interrupted-2.pcapng",
+    ]
+    assert taken.read_bytes() == b"salvaged before"
+
+
+def test_a_run_that_recorded_nothing_vanishes(cache, out, spool):
+    killed_run(cache, out, None)  # before there was a recipe
+    killed_run(cache, out, spool())
+    assert salvage(cache) == []
+    assert runs(cache) == [] and list(out.parent.iterdir()) == []
+
+
+def test_a_run_killed_while_its_capture_was_written_leaves_no_half_file(cache, out, spool, frame):
+    killed_run(cache, out, spool([frame(1, b"one")]))
+    (folder,) = runs(cache)
+    half = out.with_name(f".{out.name}.{folder.name}.unfinished")
+    half.write_bytes(b"half")
+    (file,) = salvage(cache)
+    assert list(out.parent.iterdir()) == [file]
+
+
+def test_a_body_that_fails_leaves_its_spool_to_salvage(cache, out, spool, frame):
+    made = spool([frame(1, b"one")])
+    with pytest.raises(KeyboardInterrupt), open_run(cache, out) as folder:
+        shutil.copytree(made, folder, dirs_exist_ok=True)
+        raise KeyboardInterrupt
+    assert [payloads(file) for file in salvage(cache)] == [[b"one"]]
+
+
+def test_a_run_is_kept_while_its_output_cannot_be_written(cache, out, spool, frame):
+    killed_run(cache, out, spool([frame(1, b"one")]))
+    out.parent.rename(out.parent.with_name("elsewhere"))
+    assert salvage(cache) == []
+    assert len(runs(cache)) == 1
+    out.parent.mkdir()
+    assert [payloads(file) for file in salvage(cache)] == [[b"one"]]
+
+
+def test_a_relative_output_is_found_from_another_folder(cache, out, spool, frame, monkeypatch):
+    made = spool([frame(1, b"one")])
+    monkeypatch.chdir(out.parent)
+    killed_run(cache, Path("multihoming.pcapng"), made)
+    monkeypatch.chdir(cache)
+    assert salvage(cache) == [out.with_name("multihoming-interrupted.pcapng")]
+
+
+def test_a_run_killed_while_it_was_removed_is_nothing(cache, out, spool, frame):
+    killed_run(cache, out, spool([frame(1, b"one")]))
+    (folder,) = runs(cache)
+    (folder / "run.json").unlink()
+    (folder / "lock").unlink()
+    assert salvage(cache) == [] and runs(cache) == []
