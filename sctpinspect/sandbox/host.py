@@ -1,0 +1,63 @@
+"""What a scenario's function gets: a host with its addresses, its sockets, and the barriers of the run."""
+
+import socket
+
+from sctpinspect.sandbox.barrier import Barrier
+from sctpinspect.sandbox.raw import RawPath
+from sctpinspect.scenarios import HOSTS, Topology
+from sctpinspect.sockets import Journal, Socket
+
+
+class Peer:
+    """The other host, as far as one knows it beforehand."""
+
+    def __init__(self, name: str, topology: Topology):
+        self.name = name
+        self.addresses = topology.host_addresses(name)
+
+
+class Member:
+    """A process of the run: its name and its barriers."""
+
+    def __init__(self, name: str, variant: str, topology: Topology, journal: Journal, barrier: Barrier):
+        self.name = name
+        self.variant = variant
+        self.topology = topology
+        self.journal = journal
+        self.peer = Peer(next(host for host in HOSTS if host != name), topology)
+        self.signal = barrier.signal
+        self.wait_for = barrier.wait_for
+
+    def print(self, text: str) -> None:
+        """Say something on standard output and in the journal."""
+        print(f"{self.name}: {text}", flush=True)
+        self.journal.event("print", text)
+
+
+class Host(Member):
+    """A host whose kernel speaks SCTP for it."""
+
+    @property
+    def addresses(self) -> list[str]:
+        """All its addresses, path by path."""
+        return self.topology.host_addresses(self.name)
+
+    def one_to_one(self) -> Socket:
+        """A one-to-one socket (RFC 6458 §4), of the topology's family."""
+        return Socket(self.journal, self._family, socket.SOCK_STREAM)
+
+    def one_to_many(self) -> Socket:
+        """A one-to-many socket (RFC 6458 §3), of the topology's family."""
+        return Socket(self.journal, self._family, socket.SOCK_SEQPACKET)
+
+    @property
+    def _family(self) -> socket.AddressFamily:
+        return socket.AF_INET6 if "ipv6" in self.topology.families else socket.AF_INET
+
+
+class RawHost(Member):
+    """A host without addresses: no kernel SCTP answers, its program speaks through packet sockets."""
+
+    def path(self, path: int) -> RawPath:
+        """The host's end of a path, from which its program answers ARP and ND for its addresses."""
+        return RawPath(f"path{path}", self.topology.interface_addresses(self.name, path))

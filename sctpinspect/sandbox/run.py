@@ -1,0 +1,126 @@
+"""One run: the namespaces, the hosts' processes, the recorder and the wire, from set-up to the last packet.
+
+The running process becomes the controller and its new network namespace the wire. Everything else is
+a child of it, so that nothing outlives it: a namespace ends with its last process.
+"""
+
+import json
+import os
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+from sctpinspect import __version__, scenarios
+from sctpinspect.recorder import spool
+from sctpinspect.sandbox import network
+from sctpinspect.sandbox.barrier import Barrier, BarrierBroken, Broker
+from sctpinspect.sandbox.host import Host, RawHost
+from sctpinspect.sandbox.wire import Wire
+from sctpinspect.scenarios import Topology
+from sctpinspect.sockets import Journal
+
+LIMIT_S = 120.0
+LINGER_S = 0.1  # packets that answer the last close() are still on their way
+
+
+def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) -> dict[str, str]:
+    """Run a scenario and leave its spool in `folder`. Gives the members that failed, with the reason."""
+    topology = scenarios.topology(module, variant)
+    network.enter_new_namespace()
+    broker = Broker()
+    try:
+        pids = {}
+        for host in scenarios.HOSTS:
+            act = partial(act_as_host, host, module, variant, topology, folder)
+            pids[host] = start(broker, host, module, act)
+        for host in scenarios.HOSTS:
+            broker.wait_for(f"{host} has a namespace")
+        interfaces = network.lay_paths(topology, pids)
+        broker.signal("paths are laid")
+        for host in scenarios.HOSTS:
+            broker.wait_for(f"{host} is configured")
+        recipe = describe(name, variant, kernel, topology, interfaces)
+        (folder / "recipe.json").write_text(json.dumps(recipe))
+        with spool.recording(folder, outgoing=recipe["impaired"]):
+            if hasattr(module, "wire"):
+                start(broker, "wire", module, partial(act_as_wire, module, topology, folder))
+            broker.signal("recording")
+            broker.wait_for_all(LIMIT_S)
+            time.sleep(LINGER_S)
+    except BarrierBroken as broken:
+        return broker.failures or {"sandbox": str(broken)}
+    finally:
+        broker.kill_all()
+    return broker.failures
+
+
+def describe(name: str, variant: str, kernel: str, topology: Topology, interfaces: list[dict]) -> dict:
+    """The recipe: all that is needed to understand, and to repeat, the run."""
+    return {
+        "sctpinspect": __version__,
+        "scenario": name,
+        "variant": variant,
+        "kernel": {"name": kernel, "release": os.uname().release},
+        "topology": {"paths": topology.paths, "families": list(topology.families)},
+        "hosts": {host: {"addresses": topology.host_addresses(host)} for host in scenarios.HOSTS},
+        "interfaces": interfaces,
+        "sysctls": network.sctp_sysctls(),
+        "impaired": topology.impaired or topology.impairment is not None,
+    }
+
+
+def start(broker: Broker, name: str, module: ModuleType, act: Callable[[Barrier], None]) -> int:
+    """Fork a member that runs `act` and ends; its failure is told to the broker. Gives its pid."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid:
+        theirs.close()
+        broker.add(name, pid, ours)
+        return pid
+    status = 1
+    barrier = Barrier(theirs)
+    try:
+        ours.close()
+        network.die_with_parent()
+        act(barrier)
+        status = 0
+    except BaseException as error:
+        barrier.fail(explain(error, module))
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
+
+
+def act_as_host(
+    host: str, module: ModuleType, variant: str, topology: Topology, folder: Path, barrier: Barrier
+) -> None:
+    """A host's process: its namespace, its interfaces, then its function of the scenario."""
+    network.enter_new_namespace()
+    barrier.signal(f"{host} has a namespace")
+    barrier.wait_for("paths are laid")
+    network.configure(host, topology)
+    barrier.signal(f"{host} is configured")
+    barrier.wait_for("recording")
+    journal = Journal(host, folder / f"{host}.journal")
+    kind = RawHost if host in topology.raw else Host
+    getattr(module, scenarios.HOSTS[host])(kind(host, variant, topology, journal, barrier))
+
+
+def act_as_wire(module: ModuleType, topology: Topology, folder: Path, barrier: Barrier) -> None:
+    """The process that impairs the paths while the hosts talk."""
+    module.wire(Wire(topology, Journal("wire", folder / "wire.journal"), barrier))
+
+
+def explain(error: BaseException, module: ModuleType) -> str:
+    """A sentence for what the system or another process caused, a traceback for a fault of the program."""
+    if not isinstance(error, OSError | BarrierBroken):
+        return "".join(traceback.format_exception(error)).strip()
+    lines = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == module.__file__
+    ]
+    return f"{error} (scenario line {lines[-1].lineno}: {lines[-1].line})" if lines else str(error)
