@@ -110,6 +110,9 @@ def _set_addresses(ip: IPRoute, index: int, host: str, path: int, topology: Topo
     if not addresses:  # the peer's addresses are still reached on this path
         for family in topology.families:
             ip.route("add", dst=str(network(family, path)), oif=index)
+        # the kernel's SCTP sends from an IPv6 address only through an interface that has it
+        for address in [address for address in topology.host_addresses(host) if ":" in address]:
+            ip.addr("add", index=index, address=address, prefixlen=128, flags=_IFA_F_NODAD)
 
 
 def disable_offloads(interface: str) -> None:

@@ -4,6 +4,7 @@ The running process becomes the controller and its new network namespace the wir
 a child of it, so that nothing outlives it: a namespace ends with its last process.
 """
 
+import errno
 import json
 import os
 import socket
@@ -116,11 +117,22 @@ def act_as_wire(module: ModuleType, topology: Topology, folder: Path, barrier: B
     module.wire(Wire(topology, Journal("wire", folder / "wire.journal"), barrier))
 
 
+REMEDIES = {
+    errno.EADDRINUSE: "another socket of this host has the port; choose another port, or close that socket",
+    errno.EADDRNOTAVAIL: "this host does not have the address; take one of host.addresses",
+    errno.EAFNOSUPPORT: "the address is of another family than the socket; take one of the socket's family",
+    errno.EINVAL: "a value or the family of an address does not fit the socket; see the topology",
+    errno.ECONNREFUSED: "nobody listens there; wait for the other host's signal before connecting",
+    errno.ENOSPC: "the disk is full; make room",
+}
+
+
 def explain(error: BaseException, module: ModuleType) -> str:
     """A sentence for what the system or another process caused, a traceback for a fault of the program."""
     if not isinstance(error, OSError | BarrierBroken):
         return "".join(traceback.format_exception(error)).strip()
-    lines = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == module.__file__
-    ]
-    return f"{error} (scenario line {lines[-1].lineno}: {lines[-1].line})" if lines else str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"line {frame.lineno}, {frame.line}" for frame in frames if frame.filename == module.__file__]
+    what = error.strerror if isinstance(error, OSError) else str(error)
+    remedy = REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
+    return ": ".join(part for part in (*where[-1:], what, remedy) if part)

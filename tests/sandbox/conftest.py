@@ -1,4 +1,4 @@
-"""All programs of this folder run once, side by side, in one guest kernel."""
+"""All programs of this folder run once, one after another, in one guest kernel."""
 
 import json
 import sys
@@ -20,6 +20,8 @@ PROGRAMS = [
     "raw_server:ipv6",
     "four_paths:",
     "broken:",
+    "port_in_use:",
+    "wrong_family:",
 ]
 
 

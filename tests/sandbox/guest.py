@@ -1,4 +1,4 @@
-"""Runs programs (scenario modules given by their files) side by side in one kernel; called by conftest.py."""
+"""Runs programs (scenario modules, by their files) one after another in one kernel; called by conftest.py."""
 
 import importlib.util
 import json
@@ -10,15 +10,14 @@ from sctpinspect.sandbox.run import run
 
 
 def main(folder: Path, programs: list[str]) -> None:
-    pids = [start(folder, *program.split(":")) for program in programs]
-    for pid in pids:
+    for program in programs:
+        if not (pid := os.fork()):
+            act(folder, *program.split(":"))
+            os._exit(0)
         os.waitpid(pid, 0)
 
 
-def start(folder: Path, file: str, variant: str) -> int:
-    pid = os.fork()
-    if pid:
-        return pid
+def act(folder: Path, file: str, variant: str) -> None:
     spool = folder / f"{Path(file).stem}{variant}"
     spool.mkdir()
     spec = importlib.util.spec_from_file_location(Path(file).stem, file)
@@ -26,7 +25,6 @@ def start(folder: Path, file: str, variant: str) -> int:
     spec.loader.exec_module(module)
     failures = run(module, f"test/{module.__name__}", variant, "uml", spool)
     (spool / "result.json").write_text(json.dumps(failures))
-    os._exit(0)
 
 
 if __name__ == "__main__":
