@@ -2,9 +2,9 @@
 # setup.sh venv PYTHON   makes .venv: the locked dependencies, those of the tests too, and this package, editable
 # setup.sh tools         the outside judges of the tests
 #
-# As root, Debian packages that are missing are installed. Without root, what can be unpacked goes to the cache
-# folder (see sctpinspect/kernels/debian.py) and what cannot is named. Python packages come from the index, through
-# the proxy, that pip is configured for.
+# As root, Debian packages that are missing are installed. Without root, user-mode-linux is unpacked into the cache
+# folder (see sctpinspect/kernels/debian.py), and what has to be installed is named. Python packages come from the
+# index, and through the proxy, that pip is configured for.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -13,13 +13,20 @@ fail() {
     exit 3
 }
 
+# missing PROGRAM=PACKAGE...: prints the packages whose program is not there
+missing() {
+    for pair; do
+        command -v "${pair%=*}" >/dev/null || echo "${pair#*=}"
+    done
+}
+
 # apt_install PACKAGE...: fails without root or apt-get
 apt_install() {
-    command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
     echo "Installing Debian packages: $*" >&2
     export DEBIAN_FRONTEND=noninteractive
     set -- apt-get install --quiet --quiet --yes --no-install-recommends "$@"
-    "$@" >/dev/null 2>&1 || { apt-get update --quiet --quiet && "$@" >/dev/null; }  # lists missing, or too old
+    "$@" >/dev/null 2>&1 || { apt-get update --quiet --quiet && "$@" >/dev/null; } # no package lists, or old ones
 }
 
 make_venv() {
@@ -29,39 +36,34 @@ make_venv() {
     version=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
     "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install "$version-venv" ||
         fail "$python cannot make virtual environments: sudo apt-get install $version-venv"
-
-    uml=
     if [ "$(uname -m)" = x86_64 ]; then
-        command -v linux.uml >/dev/null || uml=user-mode-linux
-    else
-        # only here pysctp comes as source
-        echo '#include <netinet/sctp.h>' | ${CC:-gcc} -E - >/dev/null 2>&1 ||
-            apt_install gcc libc6-dev libsctp-dev "$version-dev" ||
+        # shellcheck disable=SC2046
+        set -- $(missing linux.uml=user-mode-linux nft=nftables)
+        [ $# = 0 ] || apt_install "$@" || true # fetched without root below, or not needed for most scenarios
+    else # no user-mode Linux, and pysctp comes as source
+        echo '#include <netinet/sctp.h>' | gcc -E - >/dev/null 2>&1 ||
+            apt_install gcc libc6-dev libsctp-dev "$version-dev" nftables ||
             fail "pysctp has to be compiled: sudo apt-get install gcc libc6-dev libsctp-dev $version-dev"
     fi
-    [ -z "$uml" ] || ! apt_install "$uml" || uml=
 
-    echo "Making .venv (a minute or so, once)" >&2
+    echo "Making .venv (once, about half a minute)" >&2
     "$python" -m venv .venv
     pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/pip install --quiet --no-build-isolation"
     $pip --require-hashes -r requirements-build.txt
     $pip --require-hashes -r requirements-dev.txt
-    # compat: a plain path, where the default would import a finder at each start of Python
+    # compat: a plain path; the default is a finder that every start of Python imports
     $pip --no-deps --config-settings editable_mode=compat --editable .
-    .venv/bin/python -m compileall -q sctpinspect || true  # a booted kernel sees these files read-only
 
-    [ -z "$uml" ] || .venv/bin/python sctpinspect/kernels/debian.py "$uml" >/dev/null ||
-        echo "sctpinspect: without user-mode-linux only a kernel that has SCTP itself can be used." >&2
+    if [ "$(uname -m)" = x86_64 ] && [ "$(missing linux.uml=user-mode-linux)" ]; then
+        .venv/bin/python sctpinspect/kernels/debian.py user-mode-linux >/dev/null ||
+            echo "Without user-mode-linux, only a kernel that has SCTP itself can be used." >&2
+    fi
 }
 
 find_tools() {
-    missing=
-    for pair in tshark=tshark tcpdump=tcpdump iperf3=iperf3 ethtool=ethtool nft=nftables; do
-        command -v "${pair%=*}" >/dev/null || missing="$missing ${pair#*=}"
-    done
-    # shellcheck disable=SC2086
-    [ -z "$missing" ] || apt_install $missing ||
-        echo "Tests that need one of these are skipped: sudo apt-get install$missing" >&2
+    # shellcheck disable=SC2046
+    set -- $(missing tshark=tshark tcpdump=tcpdump iperf3=iperf3 ethtool=ethtool nft=nftables)
+    [ $# = 0 ] || apt_install "$@" || echo "Tests that need these are skipped: sudo apt-get install $*" >&2
 }
 
 case $1 in

@@ -30,25 +30,31 @@ def main() -> None:
             enter_namespaces(job["folder"])
         run(job)
     except OSError as error:
-        print(f"sctpinspect: {error}", file=sys.stderr, flush=True)
-    if os.getpid() == 1 and "modules" in job:
+        os.write(2, f"sctpinspect: {error}\n".encode())
+    if "modules" in job:
         os.sync()
         LIBC.reboot(RB_POWER_OFF)
 
 
 def boot(job: dict) -> None:
     """What an init does on a machine that has just booted."""
-    mount("/proc", "proc")
-    mount("/sys", "sysfs")
-    if not os.path.ismount("/dev"):  # most kernels have done it
-        mount("/dev", "devtmpfs")
-    os.makedirs("/dev/pts", exist_ok=True)
-    os.makedirs("/dev/shm", exist_ok=True)
+    mount("/dev", "devtmpfs")
+    console = os.open("/dev/console", os.O_RDWR)  # a container's /dev may have none for the kernel to open
+    for number in (0, 1, 2):
+        os.dup2(console, number)
+    os.mkdir("/dev/pts")
+    os.mkdir("/dev/shm")
     mount("/dev/pts", "devpts")
     mount("/dev/shm", "tmpfs")
     mount("/run", "tmpfs")
+    mount("/proc", "proc")
+    mount("/sys", "sysfs")
     os.makedirs(job["folder"], exist_ok=True)  # it may lie below those
     mount(job["folder"], "hostfs", options=job["folder"])
+    for name in ("dirty_writeback_centisecs", "dirty_expire_centisecs"):
+        # What is written reaches the machine's own memory at once, where it survives the end of this kernel.
+        with open(f"/proc/sys/vm/{name}", "w") as file:
+            file.write("5")
     load_modules(f"{job['modules']}/{os.uname().release}", job["module_names"])
 
 

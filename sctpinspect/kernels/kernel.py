@@ -83,7 +83,7 @@ def run_to_end(
 ) -> int:
     """Run a process in a session of its own, with its output in the file `console`; gives its return code.
 
-    Whatever happens, here or to this process, nothing of it is left running. Raises TimeLimit.
+    Whatever happens, here or to this process, nothing of it is left running. Raises KernelFailed, TimeLimit.
     """
     parent = os.getpid()
     libc = ctypes.CDLL(None)
@@ -97,15 +97,18 @@ def run_to_end(
             os.sched_setaffinity(0, {cpu})
 
     with open(console, "wb") as output:
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=os.environ | ({"TMPDIR": temporary} if temporary else {}),
-            start_new_session=True,
-            preexec_fn=prepare,
-        )
+        try:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=os.environ | ({"TMPDIR": temporary} if temporary else {}),
+                start_new_session=True,
+                preexec_fn=prepare,
+            )
+        except OSError as error:
+            raise KernelFailed(f"{argv[0]} cannot be started: {error.strerror}.") from None
     try:
         return process.wait(limit_s)
     except subprocess.TimeoutExpired:

@@ -4,7 +4,6 @@ Run in a network namespace of its own, and started as a file, as `guest.py` is. 
 one line names it and the exit status is 1.
 """
 
-import errno
 import os
 import socket
 import struct
@@ -49,7 +48,7 @@ def main() -> None:
         try:
             make()
         except OSError as error:
-            sys.exit(f"{what}: {errno.errorcode.get(error.errno or 0, error)}")
+            sys.exit(f"{what} ({error.strerror})")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Debian's package user-mode-linux has it. It boots on this machine's own root fil
 one and a half seconds. It exists for x86-64 only.
 """
 
+import compileall
 import os
 import platform
 import random
@@ -43,16 +44,21 @@ class Uml:
 
     def run(self, argv: Sequence[str], folder: Path, limit_s: float) -> Outcome:
         """Boot, run `argv`, power off; see Kernel.run."""
+        if '"' in str(folder):
+            raise EnvironmentLacks(f"User-mode Linux takes no path with a quotation mark: rename {folder}.")
         job = write_job(argv, folder, modules=f"{self.root}/usr/lib/uml/modules", module_names=MODULES)
         # A script, because the kernel splits the arguments of init at spaces.
         init = folder / "kernel.init"
         init.write_text(f"#!/bin/sh\nexec {shlex.join(guest_command(job))}\n")
         init.chmod(0o755)
+        # The guest cannot keep what it compiles, and importing takes its time there as it is.
+        compileall.compile_dir(Path(__file__).parents[1], quiet=2)
         ram = ram_folder()
         identity = f"sctpinspect-{os.getpid()}-{secrets.token_hex(4)}"
         command = [
             str(self.program), f"mem={MEMORY_MIB}M", f"umid={identity}", f"uml_dir={ram}",
-            "rootfstype=hostfs", "rootflags=/", "ro", f'init="{init}"', "quiet", "con=null", "con0=null,fd:1",
+            "rootfstype=hostfs", "rootflags=/", "ro", "devtmpfs.mount=0", f'init="{init}"',
+            "quiet", "con=null", "con0=null,fd:1",
         ]  # fmt: skip
         try:
             with own_cpu() as cpu:
@@ -64,10 +70,11 @@ class Uml:
 
 def find() -> Uml | None:
     """The user-mode Linux of this machine, else the one unpacked earlier, else nothing."""
-    for root in (Path("/"), debian.folder_of([PACKAGE])):
-        if (uml := Uml(root)).program.exists():
-            return uml
-    return None
+    installed = Uml(Path("/"))
+    if installed.program.exists():
+        return installed
+    unpacked = Uml(debian.folder_of([PACKAGE]))
+    return unpacked if unpacked.program.exists() else None
 
 
 def choose() -> Uml:
