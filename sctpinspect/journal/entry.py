@@ -127,6 +127,7 @@ _BITS = {
 }
 _OBJECTS = {"arguments", "result"}
 _OPTIONAL = {"local_port", "errno"}
+_DEPTH = 16
 _DAMAGE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
@@ -142,7 +143,14 @@ def _read_json(text: str) -> Any:
     value = json.loads(text)
     # json.loads lets lone surrogates and NaN through, which no table can hold
     json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    if _depth(value) > _DEPTH:
+        raise ValueError("nested more deeply than any entry")
     return value
+
+
+def _depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, inner), default=0)
 
 
 def _one_line(text: str) -> str:

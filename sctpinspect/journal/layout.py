@@ -44,6 +44,24 @@ class Integer:
         return {name: next((known for known in self.names if numbers.get(known) == value), value)}
 
 
+class WideCause(Integer):
+    """An error cause code as Linux widens it: 16 bits in network byte order, in 32 bits in its own."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+
+    def pack(self, value: int) -> bytes:
+        return super().pack(self._swap(value))
+
+    def unpack(self, data: bytes) -> int:
+        return self._swap(super().unpack(data))
+
+    @staticmethod
+    def _swap(value: int) -> int:
+        code = (value & 0xFFFF).to_bytes(2, BYTE_ORDER)
+        return value & ~0xFFFF | int.from_bytes(code, "big")
+
+
 class Storage:
     """struct sockaddr_storage: (address, port), or None for the unspecified address."""
 

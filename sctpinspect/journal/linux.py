@@ -174,6 +174,13 @@ SCTP_AUTH_NEW_KEY = 0
 SCTP_AUTH_FREE_KEY = 1
 SCTP_AUTH_NO_AUTH = 2
 
+# flags of a message that failed: those of its DATA chunk (RFC 6458 §6.1.4)
+SCTP_DATA_LAST_FRAG = 0x1
+SCTP_DATA_FIRST_FRAG = 0x2
+SCTP_DATA_NOT_FRAG = 0x3
+SCTP_DATA_UNORDERED = 0x4
+SCTP_DATA_SACK_IMM = 0x8
+
 # strreset_flags, assocreset_flags, strchange_flags
 SCTP_STREAM_RESET_INCOMING_SSN = 0x1
 SCTP_STREAM_RESET_OUTGOING_SSN = 0x2

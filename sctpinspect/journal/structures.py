@@ -24,6 +24,7 @@ from sctpinspect.journal.layout import (
     Octets,
     Storage,
     Structure,
+    WideCause,
 )
 from sctpinspect.journal.linux import *  # noqa: F403
 
@@ -58,6 +59,14 @@ MESSAGE_FLAGS = (
     "SCTP_PR_SCTP_RTX",
     "SCTP_PR_SCTP_TTL",
 )
+# which part of a failed message is given back; NOT_FRAG is both bits
+FRAGMENT_FLAGS = (
+    "SCTP_DATA_NOT_FRAG",
+    "SCTP_DATA_FIRST_FRAG",
+    "SCTP_DATA_LAST_FRAG",
+    "SCTP_DATA_UNORDERED",
+    "SCTP_DATA_SACK_IMM",
+)
 CALL_FLAGS = (
     "MSG_EOR",
     "MSG_NOTIFICATION",
@@ -71,6 +80,7 @@ CALL_FLAGS = (
 POLICIES = ("SCTP_PR_SCTP_NONE", "SCTP_PR_SCTP_TTL", "SCTP_PR_SCTP_RTX", "SCTP_PR_SCTP_PRIO")
 
 MessageFlags = Annotated[int, Integer(2, *MESSAGE_FLAGS, flags=True)]
+FragmentFlags = Annotated[int, Integer(2, *FRAGMENT_FLAGS, flags=True)]
 Policy = Annotated[int, Integer(2, *POLICIES)]
 
 
@@ -199,8 +209,8 @@ class Notification(Structure):
 
     @property
     def association_id(self) -> int | None:
-        """The association that it is about."""
-        return next((getattr(self, name) for name in self.FIELDS if name.endswith("assoc_id")), None)
+        """The association that it is about; None if that was cut off."""
+        return next((getattr(self, name) for name in self.FIELDS if name.endswith("assoc_id")), 0) or None
 
     @property
     def address(self) -> str | None:
@@ -276,6 +286,14 @@ class RemoteError(Notification, name="SCTP_REMOTE_ERROR"):
     sre_data: Rest = b""
 
 
+class _FailedSndRcvInfo(_SndRcvInfo):
+    sinfo_flags: FragmentFlags = 0
+
+
+class _FailedSndInfo(_SndInfo):
+    snd_flags: FragmentFlags = 0
+
+
 SentOrNot = Annotated[int, Integer(2, "SCTP_DATA_UNSENT", "SCTP_DATA_SENT")]
 
 
@@ -285,8 +303,8 @@ class SendFailed(Notification, name="SCTP_SEND_FAILED", state="ssf_flags"):
     ssf_type: U16 = 0
     ssf_flags: SentOrNot = 0
     ssf_length: U32 = 0
-    ssf_error: U32 = 0
-    ssf_info: Annotated[_SndRcvInfo | None, Nested(_SndRcvInfo)] = None
+    ssf_error: Annotated[int, WideCause()] = 0
+    ssf_info: Annotated[_FailedSndRcvInfo | None, Nested(_FailedSndRcvInfo)] = None
     ssf_assoc_id: AssocId = 0
     ssf_data: Rest = b""
 
@@ -297,8 +315,8 @@ class SendFailedEvent(Notification, name="SCTP_SEND_FAILED_EVENT", state="ssf_fl
     ssf_type: U16 = 0
     ssf_flags: SentOrNot = 0
     ssf_length: U32 = 0
-    ssf_error: U32 = 0
-    ssfe_info: Annotated[_SndInfo | None, Nested(_SndInfo)] = None
+    ssf_error: Annotated[int, WideCause()] = 0
+    ssfe_info: Annotated[_FailedSndInfo | None, Nested(_FailedSndInfo)] = None
     ssf_assoc_id: AssocId = 0
     ssf_data: Rest = b""
 

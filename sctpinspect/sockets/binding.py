@@ -24,7 +24,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def bindx(fd: int, addresses: list[Address], flags: int) -> None:
     """sctp_bindx() (RFC 6458 §9.1). Raises OSError."""
-    if all("." in text for text, _port in addresses):
+    if all(":" not in text for text, _port in addresses):
         _sctp.bindx(fd, addresses, flags)
     else:
         option = SCTP_SOCKOPT_BINDX_ADD if flags == SCTP_BINDX_ADD_ADDR else SCTP_SOCKOPT_BINDX_REM

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Self, TypeVar
 
 from sctpinspect.journal import Call, digest
-from sctpinspect.journal.layout import LINUX, flag_names
+from sctpinspect.journal.addresses import pack_inet
+from sctpinspect.journal.layout import LINUX, Json, flag_names
 from sctpinspect.journal.linux import (
     IPPROTO_SCTP,
     MSG_NOTIFICATION,
@@ -45,7 +46,6 @@ from sctpinspect.sockets.journal import Journal
 Raw = TypeVar("Raw")
 Value = TypeVar("Value")
 AnOption = TypeVar("AnOption", bound=Option)
-Json = dict[str, Any]
 
 START = 32  # bytes of user data that the journal keeps
 CONTROL_ROOM = 1024  # for all control messages of a received message
@@ -130,8 +130,7 @@ class Socket:
         association of a one-to-many socket is set up. Not recorded.
         """
         self._socket.setblocking(seconds != 0)
-        fraction, whole = math.modf(seconds or 0)
-        timeval = struct.pack("@ll", int(whole), round(fraction * 1e6))
+        timeval = struct.pack("@ll", *divmod(math.ceil((seconds or 0) * 1e6), 1_000_000))
         self._socket.setsockopt(SOL_SOCKET, SO_RCVTIMEO, timeval)
         self._socket.setsockopt(SOL_SOCKET, SO_SNDTIMEO, timeval)
 
@@ -361,8 +360,7 @@ class Socket:
             raw = action()
         except OSError as error:
             end = time.time_ns()
-            number = error.errno or 0
-            self._record(start, end, name, arguments, {}, errno.errorcode.get(number, str(number)))
+            self._record(start, end, name, arguments, {}, _error_name(error.errno or 0))
             raise
         end = time.time_ns()
         value, result = finish(raw) if finish else (raw, {})
@@ -398,8 +396,15 @@ class Socket:
             return 0
 
     def _target(self, address: str, port: int) -> tuple[str, int]:
+        """The standard library's form of an address. Raises ValueError for a name: nothing is looked up."""
+        pack_inet(address.partition("%")[0])
         mapped = self._socket.family == socket.AF_INET6 and ":" not in address
         return (f"::ffff:{address}" if mapped else address, port)
+
+
+def _error_name(number: int) -> str:
+    # of the two names of this number, errno.errorcode has the one that RFC 6458 does not use
+    return "EOPNOTSUPP" if number == errno.EOPNOTSUPP else errno.errorcode.get(number, str(number))
 
 
 def _plain(text: str) -> str:
