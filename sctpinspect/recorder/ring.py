@@ -1,8 +1,8 @@
 """A packet ring shared with the kernel (TPACKET_V3 of AF_PACKET), read in whole blocks.
 
-While recording, a block is copied and nothing in it is looked at; `blocks` and `frames` take what was
-recorded apart later. Standard library only: the ring runs in the guest, which is slow at importing.
-The structures are those of linux/if_packet.h.
+While recording, nothing in a block is looked at; `blocks` and `frames` take what was recorded apart later.
+Standard library only: the ring runs in the guest, which is slow at importing. The structures are those of
+linux/if_packet.h.
 """
 
 import mmap
@@ -75,6 +75,7 @@ class Ring:
     ) -> None:
         self._blocks, self._block_size, self._retire_s = blocks, block_size, retire_ms / 1000
         self._next = self._read = 0
+        self._held: memoryview | None = None
         self._drops = Drops(0, 0, 0)
         # Protocol 0 receives nothing until bind() names one; without an interface there is no bind().
         self.socket = socket.socket(
@@ -100,14 +101,16 @@ class Ring:
         self._poll.register(self.socket, select.POLLIN)
 
     def fileno(self) -> int:
-        """Readable when a block is ready."""
+        """Readable when a block is ready, or the last one was not handed back."""
         return self.socket.fileno()
 
-    def read(self, timeout: float | None = None) -> bytes | None:
+    def read(self, timeout: float | None = None) -> memoryview | None:
         """The next block, or None if none is ready within `timeout` seconds (None: no limit).
 
-        The ring's own block is handed back to the kernel. Raises OSError when the interface went down.
+        It is the ring's own memory, and the kernel's again with the next call. Raises OSError when the
+        interface went down.
         """
+        self.hand_back()
         start = self._next * self._block_size
         if not self._is_ready(start):
             for _, event in self._poll.poll(None if timeout is None else timeout * 1000):
@@ -117,24 +120,35 @@ class Ring:
             if not self._is_ready(start):
                 return None
         _, count, _, length = _BLOCK.unpack_from(self._memory, start)
-        block = self._memory[start : start + length]
-        _BLOCK_STATUS.pack_into(self._memory, start + _BLOCK_STATUS_OFFSET, _STATUS_KERNEL)
-        self._next = (self._next + 1) % self._blocks
         self._read += count
-        return block
+        self._held = memoryview(self._memory)[start : start + length]
+        return self._held
 
-    def drain(self) -> Iterator[bytes]:
-        """The blocks up to now: ends when all frames that the kernel counted were read.
+    def hand_back(self) -> None:
+        """Give the block that was read last back to the kernel, if it still is ours."""
+        if self._held is not None:
+            self._held.release()
+            self._held = None
+            start = self._next * self._block_size
+            _BLOCK_STATUS.pack_into(self._memory, start + _BLOCK_STATUS_OFFSET, _STATUS_KERNEL)
+            self._next = (self._next + 1) % self._blocks
 
-        A block that is not full is handed over when its time is up: after twice the retire time at most.
+    def drain(self) -> Iterator[memoryview]:
+        """The blocks up to now, as `read` gives them: ends when all frames that the kernel counted were read.
+
+        A busy kernel may be behind in counting, so one retire time passes in any case. A block that is not
+        full is handed over when its time is up: after twice the retire time at most.
         """
-        deadline = time.monotonic() + 2 * self._retire_s + 0.05
-        while (counted := self.drops()).packets - counted.drops > self._read:
-            block = self.read(max(0.0, deadline - time.monotonic()))
+        settled = time.monotonic() + self._retire_s
+        deadline = settled + 2 * self._retire_s + 0.05
+        while (now := time.monotonic()) < settled or (now < deadline and self._lacks_frames()):
+            block = self.read((settled if now < settled else deadline) - now)
             if block:
                 yield block
-            elif time.monotonic() >= deadline:
-                return
+
+    def _lacks_frames(self) -> bool:
+        counted = self.drops()
+        return counted.packets - counted.drops > self._read
 
     def drops(self) -> Drops:
         """The kernel's counters since the ring was set up."""
@@ -144,6 +158,7 @@ class Ring:
 
     def close(self) -> None:
         """Give the ring back. What was not read is lost: see `drain`."""
+        self.hand_back()
         self._memory.close()
         self.socket.close()
 

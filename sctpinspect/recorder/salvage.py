@@ -15,7 +15,8 @@ from itertools import count
 from pathlib import Path
 
 from sctpinspect.protocol.errors import UsageError
-from sctpinspect.recorder.assemble import assemble, unfinished_name
+from sctpinspect.recorder.assemble import JOURNALS, RECIPE, assemble, unfinished_name
+from sctpinspect.recorder.spool import PACKETS
 
 _LOCK, _RUN = "lock", "run.json"
 
@@ -44,7 +45,7 @@ def salvage(cache: Path) -> list[Path]:
     """Make captures of what killed commands have spooled; gives the files that were made.
 
     Each stands beside the output that was meant, as NAME-interrupted.pcapng, and overwrites nothing. Runs
-    that had recorded nothing vanish; a run stays where no file can be written to its output's folder.
+    that had recorded nothing vanish; one whose output's folder cannot be written stays for later.
     """
     with _all_runs(cache) as runs:
         lost = [folder for folder in sorted(runs.iterdir()) if folder.is_dir() and not _is_held(folder)]
@@ -53,21 +54,28 @@ def salvage(cache: Path) -> list[Path]:
 
 
 def _salvage(folder: Path) -> Path | None:
-    try:
-        out = Path(json.loads((folder / _RUN).read_bytes())["out"])
-        unfinished_name(folder, out).unlink(missing_ok=True)
-        file = _unused(out)
-        summary = assemble(folder, file, interrupted=True)
-    except UsageError:
-        return None
-    except (FileNotFoundError, ValueError):  # killed before there was a recipe
+    if not _has_recorded(folder):
         _remove(folder)
         return None
+    out = Path(json.loads((folder / _RUN).read_bytes())["out"])
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        unfinished_name(folder, out).unlink(missing_ok=True)
+        file = _unused(out)
+        assemble(folder, file, interrupted=True)
+    except (UsageError, OSError):
+        return None
     _remove(folder)
-    if summary.packets or summary.calls or summary.events:
-        return file
-    file.unlink()
-    return None
+    return file
+
+
+def _has_recorded(folder: Path) -> bool:
+    try:
+        json.loads((folder / _RUN).read_bytes())
+        json.loads((folder / RECIPE).read_bytes())
+    except (FileNotFoundError, ValueError):  # killed before the recording, or while it was being removed
+        return False
+    return any(file.stat().st_size for name in (PACKETS, JOURNALS) for file in folder.glob(name))
 
 
 def _unused(out: Path) -> Path:

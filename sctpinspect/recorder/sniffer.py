@@ -51,7 +51,8 @@ class RingSocket(SuperSocket):
     def recv_raw(self, x: int = MTU) -> tuple[type | None, bytes | None, EDecimal | None]:
         """The next frame: its Scapy class, at most `x` bytes of it, and its time. Waits for one."""
         while not self._frames:
-            self._frames.extend(frames(self.ring.read() or b""))
+            self._frames.extend(frames(bytes(self.ring.read() or b"")))
+            self.ring.hand_back()  # `select` would take it for a new one
         frame = self._frames.popleft()
         layer = conf.l2types.num2layer.get(ARPHRD_TO_DLT.get(frame.hardware_type), conf.default_l2)
         return layer, bytes(with_vlan(frame)[:x]), EDecimal(frame.time_ns) / 10**9

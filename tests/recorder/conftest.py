@@ -90,7 +90,7 @@ def _ring_frame(
 
 @pytest.fixture
 def spool(tmp_path: Path, block: MakeBlock) -> Callable[..., Path]:
-    """Make a spool folder of blocks (lists of frames), journals by host, counters, and changes to the recipe."""
+    """Make a spool folder of blocks (lists of frames), journals, counters, and changes to the recipe."""
 
     def make(
         *blocks: Sequence[dict[str, Any]],
@@ -113,7 +113,7 @@ def spool(tmp_path: Path, block: MakeBlock) -> Callable[..., Path]:
 
 @pytest.fixture
 def namespace() -> Iterator[ProcessPoolExecutor]:
-    """A process to which functions are submitted, in a network namespace with a veth pair `left` and `right`."""
+    """A process to submit functions to, in a network namespace with a veth pair `left` and `right`."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
         try:
             pool.submit(_enter_namespace).result()

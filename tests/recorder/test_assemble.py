@@ -138,7 +138,9 @@ def test_drops_of_the_ring_are_stated_once_and_not_invented(spool, frame, tmp_pa
 
 def test_a_spool_cut_at_any_byte_gives_all_that_is_whole(spool, frame, tmp_path):
     folder = spool(
-        [frame(10, b"one"), frame(20, b"two" * 9)], [frame(30, b"three"), frame(40, b"four")], [frame(50, b"five")]
+        [frame(10, b"one"), frame(20, b"two" * 9)],
+        [frame(30, b"three"), frame(40, b"four")],
+        [frame(50, b"five")],
     )
     whole = (folder / "packets.blocks").read_bytes()
     expected = [(10, b"one"), (20, b"two" * 9), (30, b"three"), (40, b"four"), (50, b"five")]

@@ -14,8 +14,8 @@ END = {"packets": 0, "drops": 0, "freezes": 0, "end_ns": 1_700_000_000_000_000_0
 def told(spool, frame, tmp_path):
     """What the capture says of each packet: payload, then its comment without prefix and unit."""
 
-    def tell(sent: list[tuple[float, str]], copies: list[tuple[float, str]], drops: dict | None = END, **more):
-        frames = [(at, frame(int(at * MS), text.encode(), **more)) for at, text in sent]
+    def tell(sent: list[tuple[float, str]], copies: list[tuple[float, str]], drops: dict | None = END):
+        frames = [(at, frame(int(at * MS), text.encode())) for at, text in sent]
         frames += [(at, frame(int(at * MS), text.encode(), copy=True, ifindex=4)) for at, text in copies]
         ordered = [made for _, made in sorted(frames, key=lambda pair: pair[0])]
         assemble(spool(ordered, drops=drops, impaired=True), tmp_path / "out.pcapng")
@@ -81,7 +81,12 @@ def test_the_first_of_the_same_bytes_is_the_delivered_one_when_the_copy_left_bef
 def test_a_packet_still_on_its_way_at_the_end_is_unknown(told):
     end = {**END, "end_ns": 1_700_000_000_000_000_000 + 20 * MS}
     sent = [(0, "x"), (9, "lost"), (11, "unknown"), (19, "unknown too")]
-    assert [text for _, text in told(sent, [(5, "x")], drops=end)] == ["delivered +5000000 ns", "lost", "", ""]
+    assert [text for _, text in told(sent, [(5, "x")], drops=end)] == [
+        "delivered +5000000 ns",
+        "lost",
+        "",
+        "",
+    ]
 
 
 @pytest.mark.parametrize("drops", [None, {**END, "drops": 1}])

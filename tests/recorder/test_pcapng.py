@@ -51,7 +51,7 @@ def fields(file: Path, *names: str) -> list[Sequence[str]]:
 def capture(tmp_path: Path) -> Path:
     """Packet, call, packet, event, packet, packet with a comment, packet."""
     packets = [
-        pcapng.packet(n % 2, START_NS + 1000 * n, frame, len(frame), pcapng.INBOUND if n % 2 else pcapng.OUTBOUND)
+        pcapng.packet(n % 2, START_NS + 1000 * n, frame, len(frame), (pcapng.OUTBOUND, pcapng.INBOUND)[n % 2])
         for n, frame in enumerate(FRAMES)
     ]
     packets[3] = pcapng.packet(1, START_NS + 3000, FRAMES[3], 9000, pcapng.INBOUND, "lost")
@@ -101,9 +101,8 @@ def test_tshark_shows_calls_between_packets(capture: Path) -> None:
 
 
 def test_tshark_reads_interfaces_directions_and_comments(capture: Path) -> None:
-    rows = fields(
-        capture, "frame.interface_name", "frame.interface_description", "frame.packet_flags_direction", "frame.comment"
-    )
+    columns = ("frame.interface_name", "frame.interface_description", "frame.packet_flags_direction")
+    rows = fields(capture, *columns, "frame.comment")
     assert rows[0] == ["a0", "host a, path 0, 10.0.0.1", "0x00000002", ""]
     assert rows[5] == ["b0", "host b, path 0, 10.0.0.2", "0x00000001", "lost"]
 

@@ -101,12 +101,17 @@ def test_a_body_that_fails_leaves_its_spool_to_salvage(cache, out, spool, frame)
     assert [payloads(file) for file in salvage(cache)] == [[b"one"]]
 
 
+def test_the_folder_of_the_output_is_made(cache, out, spool, frame):
+    killed_run(cache, out / "sample" / "x.pcapng", spool([frame(1, b"one")]))
+    assert salvage(cache) == [out / "sample" / "x-interrupted.pcapng"]
+
+
 def test_a_run_is_kept_while_its_output_cannot_be_written(cache, out, spool, frame):
-    killed_run(cache, out, spool([frame(1, b"one")]))
-    out.parent.rename(out.parent.with_name("elsewhere"))
+    killed_run(cache, out / "x.pcapng", spool([frame(1, b"one")]))
+    out.write_bytes(b"a file where a folder is needed")
     assert salvage(cache) == []
     assert len(runs(cache)) == 1
-    out.parent.mkdir()
+    out.unlink()
     assert [payloads(file) for file in salvage(cache)] == [[b"one"]]
 
 

@@ -3,6 +3,8 @@
 import socket
 import threading
 import time
+from collections.abc import Iterable
+from decimal import Decimal
 
 import pytest
 from scapy.config import conf
@@ -11,24 +13,23 @@ from scapy.error import Scapy_Exception
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.layers.sctp import SCTP, SCTPChunkData
+from scapy.packet import Packet
 from scapy.sendrecv import AsyncSniffer, sniff
 from scapy.utils import EDecimal
 
 from sctpinspect.recorder.sniffer import RingSocket
 
+HEAD = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+
 
 def data_packet(tsn: int) -> Ether:
     """A DATA chunk from 10.0.0.1 to 10.0.0.2."""
-    return (
-        Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
-        / IP(src="10.0.0.1", dst="10.0.0.2")
-        / SCTP(sport=4444, dport=4444, tag=1)
-        / SCTPChunkData(tsn=tsn, data=b"DATA")
-    )
+    packet = HEAD / IP(src="10.0.0.1", dst="10.0.0.2") / SCTP(sport=4444, dport=4444, tag=1)
+    return packet / SCTPChunkData(tsn=tsn, data=b"DATA")
 
 
 def datagram(port: int) -> Ether:
-    return data_packet(0).copy()[Ether].__class__(dst="02:00:00:00:00:02") / IP() / UDP(dport=port)
+    return HEAD / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(dport=port)
 
 
 def send(*packets: Ether, interface: str = "left") -> None:
@@ -38,22 +39,25 @@ def send(*packets: Ether, interface: str = "left") -> None:
             sender.send(bytes(packet))
 
 
-def tsns(packets) -> list[int]:
-    return [packet[SCTPChunkData].tsn for packet in packets]
+def tsn(packet: Packet) -> int:
+    return packet[SCTPChunkData].tsn
+
+
+def tsns(packets: Iterable[Packet]) -> list[int]:
+    return list(map(tsn, packets))
 
 
 def _sniff_an_opened_socket():
-    sent = [data_packet(tsn) for tsn in range(20)]
+    sent = [data_packet(n) for n in range(20)]
     with RingSocket("right") as sock:
         before = time.time_ns()
         send(*sent)
         packets = sniff(opened_socket=sock, count=20, timeout=20)
         after = time.time_ns()
     assert [bytes(packet) for packet in packets] == [bytes(packet) for packet in sent]
-    times = [packet.time for packet in packets]
-    assert all(isinstance(seconds, EDecimal) for seconds in times)
-    times_ns = [seconds * 10**9 for seconds in times]
-    assert all(ns == int(ns) for ns in times_ns) and any(int(ns) % 1000 for ns in times_ns)
+    assert all(isinstance(packet.time, EDecimal) for packet in packets)
+    times_ns = [Decimal(packet.time) * 10**9 for packet in packets]  # EDecimal compares as float
+    assert all(ns == int(ns) for ns in times_ns) and any(ns % 1000 for ns in times_ns)
     assert before < times_ns[0] and times_ns == sorted(times_ns) and times_ns[-1] < after
 
 
@@ -63,9 +67,9 @@ def test_sniff_takes_an_opened_socket(namespace):
 
 def _sniff_goes_on_where_it_stopped():
     with RingSocket("right") as sock:
-        send(*(data_packet(tsn) for tsn in range(10)))
-        first = sniff(opened_socket=sock, stop_filter=lambda packet: packet[SCTPChunkData].tsn == 3, timeout=20)
-        then = sniff(opened_socket=sock, count=2, lfilter=lambda packet: packet[SCTPChunkData].tsn % 2, timeout=20)
+        send(*(data_packet(n) for n in range(10)))
+        first = sniff(opened_socket=sock, stop_filter=lambda packet: tsn(packet) == 3, timeout=20)
+        then = sniff(opened_socket=sock, lfilter=lambda packet: tsn(packet) % 2, count=2, timeout=20)
         assert tsns(first) == [0, 1, 2, 3] and tsns(then) == [5, 7]
         assert tsns([sock.recv(), sock.recv()]) == [8, 9]
         assert len(sniff(opened_socket=sock, timeout=0.05)) == 0
@@ -78,7 +82,11 @@ def test_sniff_goes_on_where_it_stopped(namespace):
 def _sniff_an_interface(filter: str | None) -> list[str]:
     started = threading.Event()
     sniffer = AsyncSniffer(
-        iface="right", L2socket=RingSocket, filter=filter, started_callback=started.set, count=3 if filter else 5
+        iface="right",
+        L2socket=RingSocket,
+        filter=filter,
+        started_callback=started.set,
+        count=3 if filter else 5,
     )
     sniffer.start()
     started.wait()
@@ -100,7 +108,7 @@ def test_a_filter_decides_what_enters_the_ring(namespace):
 def _the_filter_works_in_the_kernel():
     with RingSocket(filter="udp") as sock:
         send(datagram(1), data_packet(1), datagram(2))
-        packets = sniff(opened_socket=sock, count=4, timeout=20)  # two that leave `left` and come in at `right`
+        packets = sniff(opened_socket=sock, count=4, timeout=20)  # each leaves `left` and comes in at `right`
         assert sorted(packet[UDP].dport for packet in packets) == [1, 1, 2, 2]
         assert sock.ring.drops().packets == 4
 
@@ -130,7 +138,7 @@ def _a_wrong_filter():
 
 
 def test_a_wrong_filter_is_told_as_scapy_does(namespace):
-    with pytest.raises(Scapy_Exception, match="Cannot set filter: .*nonsense"):
+    with pytest.raises(Scapy_Exception, match=r"Cannot set filter: .*nonsense"):
         namespace.submit(_a_wrong_filter).result()
 
 
@@ -153,7 +161,7 @@ def _several_sockets_at_once():
     with RingSocket("left") as left, RingSocket("right") as right:
         send(data_packet(1), data_packet(2), interface="left")
         packets = sniff(opened_socket={left: "L", right: "R"}, count=4, timeout=20)
-    assert sorted((packet.sniffed_on, packet[SCTPChunkData].tsn) for packet in packets) == [
+    assert sorted((packet.sniffed_on, tsn(packet)) for packet in packets) == [
         ("L", 1),
         ("L", 2),
         ("R", 1),
@@ -166,7 +174,7 @@ def test_several_sockets_at_once(namespace):
 
 
 def _vlan_tags_and_lengths():
-    tagged = Ether(dst="02:00:00:00:00:02") / Dot1Q(vlan=42) / IP(dst="10.0.0.2") / UDP()
+    tagged = HEAD / Dot1Q(vlan=42) / IP(src="10.0.0.1", dst="10.0.0.2") / UDP()
     with RingSocket("right") as sock:
         send(tagged, data_packet(1))
         layer, raw, _ = sock.recv_raw()
@@ -195,8 +203,7 @@ def test_other_link_layers_are_known(namespace):
 
 
 def test_closing_twice_and_closing_what_never_opened_is_harmless(namespace):
-    def_socket = RingSocket.__new__(RingSocket)
-    def_socket.close()
+    RingSocket.__new__(RingSocket).close()
     namespace.submit(_close_twice).result()
 
 

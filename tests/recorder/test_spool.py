@@ -16,7 +16,7 @@ from sctpinspect.protocol.errors import EnvironmentLacks
 from sctpinspect.recorder import spool
 from sctpinspect.recorder.ring import blocks, frames, is_whole
 
-HEAD = bytes.fromhex("020000000002" "020000000001" "88b5")
+HEAD = bytes.fromhex("02000000000202000000000188b5")
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 
 
@@ -141,7 +141,7 @@ def _record_to_a_small_disk(folder: Path) -> list[int]:
         with spool.recording(folder):
             send(2000, size=1000)
     except EnvironmentLacks as error:
-        assert str(error) == f"cannot record packets to {folder}: No space left on device"
+        assert str(error) == f"cannot record packets to {folder}: No space left on device: make room there"
     else:
         raise AssertionError("a full disk was not reported")
     assert not (folder / "drops.json").exists()
@@ -172,5 +172,5 @@ def _record_without_rights(folder: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give its rights up")
 def test_a_lack_of_rights_is_reported(namespace, tmp_path):
     tmp_path.chmod(0o777)
-    with pytest.raises(EnvironmentLacks, match="Operation not permitted"):
+    with pytest.raises(EnvironmentLacks, match="Operation not permitted: packet sockets need root"):
         namespace.submit(_record_without_rights, tmp_path).result()
