@@ -8,11 +8,30 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sctpinspect.api import Capture, Verdict, capture, read, verify
+    from sctpinspect.api import (
+        Capture,
+        EnvironmentLacks,
+        SctpInspectError,
+        UsageError,
+        Verdict,
+        capture,
+        read,
+        verify,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["Capture", "Verdict", "__version__", "capture", "read", "verify"]
+__all__ = [
+    "Capture",
+    "EnvironmentLacks",
+    "SctpInspectError",
+    "UsageError",
+    "Verdict",
+    "__version__",
+    "capture",
+    "read",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -51,10 +51,6 @@ def boot(job: dict) -> None:
     mount("/sys", "sysfs")
     os.makedirs(job["folder"], exist_ok=True)  # it may lie below those
     mount(job["folder"], "hostfs", options=job["folder"])
-    for name in ("dirty_writeback_centisecs", "dirty_expire_centisecs"):
-        # What is written reaches the machine's own memory at once, where it survives the end of this kernel.
-        with open(f"/proc/sys/vm/{name}", "w") as file:
-            file.write("5")
     load_modules(f"{job['modules']}/{os.uname().release}", job["module_names"])
 
 

@@ -6,8 +6,8 @@ the number Wireshark shows; times are integer nanoseconds since the epoch; a col
 apply to a row is null; numbers without a known name are kept as numbers.
 
 `side` is 0 for the endpoint that sent the INIT, or the first of two that crossed (where the capture has
-nothing of the handshake: the endpoint whose packet is seen first) and 1 for its peer. In `packets`, `chunks` and all tables derived from them it
-names the SENDER.
+nothing of the handshake: the endpoint whose packet is seen first) and 1 for its peer. In `packets`,
+`chunks` and all tables derived from them it names the SENDER.
 """
 
 from typing import NamedTuple
