@@ -1,0 +1,292 @@
+"""Which association each packet belongs to, and which endpoint sent it.
+
+Two endpoints tell their associations apart by the verification tags that each of them chose (RFC 9260
+§3.1, §8.5). `sctpinspect.tables.tags` finds these, and pairs those that INIT and INIT_ACK name. Here the
+others are paired, or found to be wrong tags in an association that goes on.
+
+Two associations are joined only by an INIT_ACK that names both tags, or where one lacks the tag of the
+very endpoint whose tag the other has.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import polars as pl
+
+from sctpinspect.protocol import ChunkType
+from sctpinspect.protocol.serial import distance
+from sctpinspect.tables.tags import Association, Book, Flow, Tag, join
+
+PLAUSIBLE_TSNS = 1 << 16
+"""How far a cumulative TSN ack may be from the TSNs seen and still belong to them."""
+
+CANDIDATES = 8
+"""So many tags before and after it are looked at to find the partner of a tag: bounds the time taken."""
+
+OPENING = [ChunkType.INIT, ChunkType.INIT_ACK]
+CLOSING = [ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE]
+
+
+class Assignment(NamedTuple):
+    """What `assign` finds.
+
+    packets: `packet`, `association`, `side` (its sender's); both null where it belongs to none.
+    tags: `association`, `side`, `tag`: the tag that this side chose (of several the one most used); a
+        side whose tag is unknown has no row.
+    ends: `association`, `end_packet` (its ABORT or SHUTDOWN_COMPLETE), `restart_of`; null: there is none.
+    """
+
+    packets: pl.DataFrame
+    tags: pl.DataFrame
+    ends: pl.DataFrame
+
+
+def assign(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFrame) -> Assignment:
+    """Finds the associations in `packets` (columns as in the schema; `association` and `side` unused).
+
+    Associations are numbered from 0 in order of their first packets. Copies go where their packets go.
+    """
+    book = Book()
+    placed = [
+        # a packet cut within its common header has no tag
+        None if row[5] is None else book.place(row[0], Flow(*row[1:6]), *row[6:])
+        for row in _heads(packets, chunks, parameters).iter_rows()
+    ]
+    places = pl.DataFrame(
+        [
+            packets["packet"],
+            pl.Series("tag", [found and found[0].index for found in placed], pl.UInt32),
+            pl.Series("from_owner", [found and found[1] for found in placed], pl.Boolean),
+        ]
+    )
+    _fill_uses(book.tags, places, packets, chunks)
+    _settle(book.tags)
+    _number(book.tags)
+    return _assignment(book.tags, places)
+
+
+def _heads(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFrame) -> pl.DataFrame:
+    """One row per packet: what `Book.place` wants to know."""
+    type_, opens = pl.col("type"), pl.col("type").is_in(OPENING)
+    cookies = type_.is_in([ChunkType.COOKIE_ECHO, ChunkType.COOKIE_ACK])
+    closes = type_.is_in(CLOSING)
+    of_chunks = (
+        chunks.filter(opens | cookies | closes)
+        .group_by("packet")
+        .agg(
+            type_.filter(opens).first().alias("opening"),
+            pl.col("initiate_tag").filter(opens).first(),
+            pl.col("initial_tsn").filter(opens).first(),
+            type_.filter(cookies).first().alias("cookie"),
+            closes.any().alias("closes"),
+            (closes & pl.col("tag_reflected")).any().alias("is_reflected"),
+        )
+    )
+    listed = (
+        parameters.filter(pl.col("chunk_type").is_in(OPENING) & pl.col("address").is_not_null())
+        .group_by("packet")
+        .agg(pl.col("address").alias("listed"))
+    )
+    return (
+        packets.select(
+            *["packet", "destination", "source", "destination_port", "source_port", "verification_tag"],
+        )
+        .join(of_chunks, on="packet", how="left", maintain_order="left")
+        .join(listed, on="packet", how="left", maintain_order="left")
+        .select(
+            *["packet", "destination", "source", "destination_port", "source_port", "verification_tag"],
+            *["opening", "initiate_tag", "initial_tsn", "listed", "cookie", "closes", "is_reflected"],
+        )
+    )
+
+
+def _fill_uses(tags: list[Tag], places: pl.DataFrame, packets: pl.DataFrame, chunks: pl.DataFrame) -> None:
+    """Tells every tag when its packets were seen, how many went to its owner, and their TSNs."""
+    of_chunks = chunks.group_by("packet").agg(
+        (~pl.col("type").is_in(CLOSING)).any().alias("founds"),
+        pl.col("tsn").drop_nulls().first().alias("first_tsn"),
+        pl.col("tsn").drop_nulls().last().alias("last_tsn"),
+        pl.col("cumulative_tsn").filter(pl.col("type") == ChunkType.SACK).first().alias("ack"),
+    )
+    uses = (
+        places.drop_nulls("tag")
+        .join(packets.select("packet", "is_copy", is_chosen=pl.col("verification_tag") != 0), on="packet")
+        .join(of_chunks, on="packet", how="left", maintain_order="left")
+        .group_by("tag")
+        .agg(
+            pl.col("packet").min().alias("first"),
+            pl.col("packet").max().alias("last"),
+            (pl.col("is_chosen") & ~pl.col("from_owner") & ~pl.col("is_copy")).sum().alias("uses"),
+            (pl.col("is_chosen") & pl.col("founds").fill_null(False)).any().alias("founds"),
+            pl.col("first_tsn").drop_nulls().first(),
+            pl.col("last_tsn").drop_nulls().last(),
+            pl.col("ack").drop_nulls().first().alias("first_ack"),
+            pl.col("ack").drop_nulls().last().alias("last_ack"),
+        )
+    )
+    for number, first, last, count, founds, first_tsn, last_tsn, first_ack, last_ack in uses.iter_rows():
+        tag = tags[number]
+        tag.first, tag.last, tag.uses, tag.founds = first, last, count, founds
+        tag.tsns = None if first_tsn is None else (first_tsn, last_tsn)
+        tag.acks = None if first_ack is None else (first_ack, last_ack)
+        tag.association.last = max(tag.association.last, last)
+
+
+def _settle(tags: list[Tag]) -> None:
+    """Pairs the tags that no INIT_ACK paired, and finds those that are wrong tags."""
+    lonely = sorted((tag for tag in tags if not tag.has_partner), key=lambda tag: tag.first)
+    by_flow: dict[Flow, list[Tag]] = {}
+    for tag in lonely:
+        for flow in tag.flows:
+            by_flow.setdefault(flow._replace(tag=0), []).append(tag)
+    for tag in lonely:
+        if tag.has_partner:
+            continue
+        partners = [
+            (plausibility, partner)
+            for partner in _candidates(tag, by_flow)
+            if (plausibility := _plausibility(tag, partner)) is not None
+        ]
+        plausibility, partner = max(partners, key=lambda found: found[0], default=(None, None))
+        # by mistake a wrong tag is used once, or without an answer that fits
+        tag.is_stray = _is_wrong(tag) and not (
+            plausibility and plausibility.evidence and partner and min(tag.uses, partner.uses) > 1
+        )
+        if partner is not None and not tag.is_stray:
+            join(tag, partner)
+
+
+def _is_wrong(tag: Tag) -> bool:
+    """Whether the association between these endpoints goes on beside this tag, which then none of them chose.
+
+    (Two endpoints have no second association meanwhile: RFC 9260 §1.3.) A tag that only ABORT or
+    SHUTDOWN_COMPLETE carry cannot be that of another association.
+    """
+    if tag.in_handshake or tag.rival is None:
+        return False
+    rival, is_peers = tag.rival
+    if rival.is_stray and rival.rival is not None:
+        rival, is_reversed = rival.rival
+        tag.rival = rival, is_peers != is_reversed
+    return (
+        rival.has_partner
+        and rival.association is not tag.association
+        and (not tag.founds or rival.association.last > tag.first)
+    )
+
+
+def _candidates(tag: Tag, by_flow: dict[Flow, list[Tag]]) -> Iterable[Tag]:
+    for flow in tag.flows:
+        opposite = by_flow.get(flow.reverse()._replace(tag=0), [])
+        here = bisect_left(opposite, tag.first, key=lambda other: other.first)
+        for other in opposite[max(here - CANDIDATES, 0) : here + CANDIDATES]:
+            if not other.has_partner and not other.is_stray:
+                yield other
+
+
+class _Plausibility(NamedTuple):
+    """How well two tags fit as a pair, the more the greater."""
+
+    evidence: int
+    nearness: int
+
+
+def _plausibility(tag: Tag, other: Tag) -> _Plausibility | None:
+    """None: they cannot be a pair."""
+    if tag.association is other.association:
+        return None
+    for one, two in ((tag, other), (other, tag)):
+        ended = one.association.end
+        if ended is not None and ended < two.first:
+            return None
+        if one.in_handshake and (two.first < one.first or (two.in_handshake and two.uses == 0)):
+            # nobody answers before an INIT; INITs that cross are one association only once it is used
+            return None
+    evidence = [
+        _is_near(sent, seen)
+        for one, two in ((tag, other), (other, tag))
+        for sent, seen in (
+            (one.tsns, two.acks),
+            (one.tsns, None if two.initial_tsn is None else (two.initial_tsn, two.initial_tsn)),
+        )
+        if sent is not None and seen is not None
+    ]
+    if not all(evidence):
+        return None
+    return _Plausibility(len(evidence), -max(tag.first - other.last, other.first - tag.last, 0))
+
+
+def _is_near(tsns: tuple[int, int], others: tuple[int, int]) -> bool:
+    """Whether TSNs (first and last seen) and what acknowledges them can be of one association."""
+    length = max(distance(*tsns), 0)
+    return -PLAUSIBLE_TSNS <= distance(tsns[0], others[0]) <= length + PLAUSIBLE_TSNS
+
+
+def _number(tags: list[Tag]) -> None:
+    """Numbers the associations, and turns them so that side 0 is the initiator."""
+    kept = [tag for tag in tags if not tag.is_stray and (tag.in_handshake or tag.founds)]
+    numbered: list[Association] = []
+    for tag in sorted(kept, key=lambda tag: tag.first):
+        association = tag.association
+        if association.number is None:
+            association.number = len(numbered)
+            numbered.append(association)
+    for association in numbered:
+        if min(_initiator(tag) for side in association.tags for tag in side)[2] == 1:
+            association.tags = association.tags[::-1]
+            for side, turned in enumerate(association.tags):
+                for tag in turned:
+                    tag.side = side
+
+
+def _initiator(tag: Tag) -> tuple[int, int, int]:
+    """The initiating side as a tag tells it, after rank and packet of what tells it."""
+    rank, packet, owner_initiates = tag.claim
+    return rank, packet, tag.side if owner_initiates else 1 - tag.side
+
+
+def _assignment(tags: list[Tag], places: pl.DataFrame) -> Assignment:
+    homes = pl.DataFrame(
+        [(tag.index, home.number, side) for tag in tags for home, side in [_home(tag)]],
+        schema={"tag": pl.UInt32, "association": pl.UInt32, "owner": pl.UInt8},
+        orient="row",
+    )
+    side = pl.when("from_owner").then("owner").otherwise(1 - pl.col("owner")).cast(pl.UInt8)
+    of_packets = places.join(homes, on="tag", how="left", maintain_order="left").select(
+        "packet", "association", side=pl.when(pl.col("association").is_not_null()).then(side)
+    )
+    associations = dict.fromkeys(tag.association for tag in tags if tag.association.number is not None)
+    used = [
+        (association.number, side, max(chosen, key=lambda tag: (tag.uses, tag.first)).flow.tag)
+        for association in associations
+        for side, chosen in enumerate(association.tags)
+        if chosen
+    ]
+    ends = [(association.number, association.end, _restarted(association)) for association in associations]
+    number = pl.UInt32
+    return Assignment(
+        of_packets,
+        pl.DataFrame(used, {"association": number, "side": pl.UInt8, "tag": number}, orient="row"),
+        pl.DataFrame(ends, {"association": number, "end_packet": number, "restart_of": number}, orient="row"),
+    )
+
+
+def _home(tag: Tag) -> tuple[Association, int]:
+    """The association of a tag, and the side that chose it or, if it is wrong, should have."""
+    if tag.is_stray and tag.rival is not None:
+        rival, is_peers = tag.rival
+        return rival.association, 1 - rival.side if is_peers else rival.side
+    return tag.association, tag.side
+
+
+def _restarted(association: Association) -> int | None:
+    """The association that went on between the same endpoints when this one's INIT came."""
+    rivals = [
+        _home(tag.rival[0])[0]
+        for side in association.tags
+        for tag in side
+        if tag.in_handshake and tag.rival is not None
+    ]
+    restarted = [rival.number for rival in rivals if rival is not association and rival.is_used]
+    return restarted[0] if restarted and association.is_used else None

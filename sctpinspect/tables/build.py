@@ -1,0 +1,107 @@
+"""From the columns of a capture to all its tables."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
+
+import polars as pl
+
+from sctpinspect.decode import Columns
+from sctpinspect.tables.acknowledgements import acknowledgements, bases, retransmissions
+from sctpinspect.tables.assignment import assign
+from sctpinspect.tables.associations import ENDPOINT, addresses, associations, endpoints, peer
+from sctpinspect.tables.calls import with_associations, with_calls, with_hosts
+from sctpinspect.tables.completeness import completeness
+from sctpinspect.tables.heartbeats import heartbeats, paths
+from sctpinspect.tables.messages import with_messages
+from sctpinspect.tables.primary import primary
+from sctpinspect.tables.schema import TABLES, conform
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+
+@dataclass(frozen=True)
+class Tables(Generic[Frame]):
+    """The tables of one capture; their columns are declared in `sctpinspect.tables.schema`.
+
+    recipe: how sctpinspect made the capture; empty for captures by others. defects: a sentence for each
+    fault of the file. frames: number of its frames, as Wireshark counts. data: its bytes, which
+    `chunks.payload_offset` points into.
+    """
+
+    interfaces: Frame
+    packets: Frame
+    chunks: Frame
+    parameters: Frame
+    causes: Frame
+    gap_blocks: Frame
+    icmp_errors: Frame
+    associations: Frame
+    endpoints: Frame
+    addresses: Frame
+    completeness: Frame
+    paths: Frame
+    heartbeats: Frame
+    messages: Frame
+    calls: Frame
+    events: Frame
+    recipe: dict[str, Any]
+    defects: list[str]
+    frames: int
+    data: bytes = field(repr=False)
+
+    def lazy(self) -> "Tables[pl.LazyFrame]":
+        """The same with LazyFrames."""
+        return replace(self, **{name: getattr(self, name).lazy() for name in TABLES})  # type: ignore[return-value]
+
+
+def build(columns: Columns) -> Tables[pl.DataFrame]:
+    """All tables of a capture, from what `sctpinspect.decode.decode` gives; never raises on its content."""
+    tables = primary(columns)
+    assignment = assign(tables["packets"], tables["chunks"], tables["parameters"])
+    for name in ("packets", "chunks", "parameters", "causes", "gap_blocks"):
+        table = tables[name].drop(ENDPOINT)
+        tables[name] = table.join(assignment.packets, on="packet", how="left", maintain_order="left")
+
+    packets, chunks = tables["packets"], tables["chunks"]
+    tables["addresses"] = addresses(packets, chunks, tables["parameters"])
+    tables["packets"] = packets = _with_paths(packets, tables["addresses"])
+    tables["associations"] = associations(packets, chunks, assignment)
+    parties = endpoints(packets, chunks, assignment, tables["addresses"])
+    tables["endpoints"] = with_hosts(parties, tables["calls"], columns.recipe)
+    tables["calls"] = with_associations(tables["calls"], tables["endpoints"], tables["associations"])
+
+    tsns = bases(chunks, parties)
+    acked, unseen = acknowledgements(chunks, tables["gap_blocks"], tsns)
+    chunks = (
+        chunks.drop("acked_frame")
+        .join(acked, on=[*ENDPOINT, "tsn"], how="left", maintain_order="left")
+        .with_columns(retransmissions(chunks, packets))
+    )
+    messages, tables["chunks"] = with_messages(chunks, packets, tsns, columns.data)
+    tables["messages"] = with_calls(messages, tables["calls"])
+
+    tables["heartbeats"] = heartbeats(chunks, packets)
+    tables["paths"] = paths(packets, chunks, tables["addresses"], tables["heartbeats"], tables["calls"])
+    tables["completeness"] = completeness(
+        tables["interfaces"],
+        packets,
+        chunks,
+        tables["associations"],
+        parties,
+        tables["heartbeats"],
+        unseen,
+        columns.recipe.get("impaired") is True,
+        columns.defects,
+    )
+    frames = {name: conform(tables[name], schema) for name, schema in TABLES.items()}
+    return Tables(
+        **frames, recipe=columns.recipe, defects=columns.defects, frames=columns.frames, data=columns.data
+    )
+
+
+def _with_paths(packets: pl.DataFrame, addresses: pl.DataFrame) -> pl.DataFrame:
+    """`packets` with `path`: the index of the destination among the addresses of the sender's peer."""
+    destinations = addresses.select("association", peer(), "path", destination="address")
+    return packets.drop("path").join(
+        destinations, on=[*ENDPOINT, "destination"], how="left", maintain_order="left"
+    )

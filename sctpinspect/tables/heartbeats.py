@@ -1,0 +1,169 @@
+"""HEARTBEATs with their HEARTBEAT_ACKs, and the paths that they probe."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from sctpinspect.protocol import ChunkType
+from sctpinspect.tables.acknowledgements import USER_DATA
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
+from sctpinspect.tables.schema import HEARTBEATS, PATHS, conform
+
+PATIENCE_NS = 60_000_000_000
+"""RTO.Max (RFC 9260 §16): a HEARTBEAT_ACK that comes later answers a HEARTBEAT only if it is identical."""
+
+
+def heartbeats(chunks: pl.DataFrame, packets: pl.DataFrame) -> pl.DataFrame:
+    """The table `heartbeats`; each HEARTBEAT_ACK answers one HEARTBEAT at most.
+
+    Identical information shows which, of several the last. A HEARTBEAT_ACK whose information is in no
+    HEARTBEAT answers the last HEARTBEAT between the same addresses, unless that is answered otherwise.
+    """
+    sent = _with_addresses(chunks, packets, ChunkType.HEARTBEAT)
+    acks = _with_addresses(chunks, packets, ChunkType.HEARTBEAT_ACK)
+    matches = pl.DataFrame(
+        list(_matches(sent, acks)), {"heartbeat": pl.UInt32, "ack": pl.UInt32}, orient="row"
+    )
+    answers = acks.with_row_index("ack").select(
+        "ack",
+        ack_frame="frame",
+        ack_chunk="chunk",
+        ack_ns="time_ns",
+        ack_source="source",
+        ack_destination="destination",
+        ack_info="value",
+    )
+    padded = chunks.filter(is_type(ChunkType.PAD)).select("packet", padded=True).unique()
+    return (
+        sent.with_row_index("heartbeat")
+        .join(matches.join(answers, on="ack"), on="heartbeat", how="left", maintain_order="left")
+        .join(padded, on="packet", how="left", maintain_order="left")
+        .with_columns(pl.col("padded").fill_null(False), info="value")
+        .pipe(conform, HEARTBEATS)
+    )
+
+
+def unasked(chunks: pl.DataFrame, packets: pl.DataFrame, heartbeats: pl.DataFrame) -> pl.DataFrame:
+    """The chunks HEARTBEAT_ACK that answer no HEARTBEAT of the capture."""
+    answered = heartbeats.drop_nulls("ack_frame").select(
+        "association", peer(), frame="ack_frame", chunk="ack_chunk"
+    )
+    return _with_addresses(chunks, packets, ChunkType.HEARTBEAT_ACK).join(
+        answered, on=[*ENDPOINT, "frame", "chunk"], how="anti", maintain_order="left"
+    )
+
+
+def _with_addresses(chunks: pl.DataFrame, packets: pl.DataFrame, type_: ChunkType) -> pl.DataFrame:
+    """Chunks of a type with the addresses of their packets, in order; copies are left out."""
+    return chunks.filter(is_type(type_) & pl.col("association").is_not_null()).join(
+        packets.filter(~pl.col("is_copy")).select("packet", "source", "destination", "path"),
+        on="packet",
+        maintain_order="left",
+    )
+
+
+def _matches(sent: pl.DataFrame, acks: pl.DataFrame) -> Iterator[tuple[int, int]]:
+    """(row of `sent`, row of `acks`) of those that belong together."""
+    columns = ["association", "side", "value", "source", "destination", "packet", "time_ns"]
+    asked = sent.select(columns).rows()
+    answers = acks.select(columns).rows()
+    infos = {(association, side, info) for association, side, info, *_ in asked}
+    identical: dict[tuple, list[int]] = {}
+    last: dict[tuple, int] = {}
+    answered: set[int] = set()
+    changed: list[tuple[int, int]] = []
+    position = 0
+    for ack, (association, side, info, source, destination, packet, time_ns) in enumerate(answers):
+        while position < len(asked) and asked[position][5] <= packet:
+            asker, asking, question, *addresses, _, _ = asked[position]
+            identical.setdefault((asker, asking, question), []).append(position)
+            last[asker, asking, *addresses] = position
+            position += 1
+        if (association, 1 - side, info) in infos:
+            unanswered = identical.get((association, 1 - side, info))
+            if unanswered:
+                answered.add(unanswered[-1])
+                yield unanswered.pop(), ack
+        else:
+            heartbeat = last.get((association, 1 - side, destination, source))
+            if heartbeat is not None and time_ns - asked[heartbeat][6] <= PATIENCE_NS:
+                changed.append((heartbeat, ack))
+    for heartbeat, ack in changed:
+        if heartbeat not in answered:
+            answered.add(heartbeat)
+            yield heartbeat, ack
+
+
+def paths(
+    packets: pl.DataFrame,
+    chunks: pl.DataFrame,
+    addresses: pl.DataFrame,
+    heartbeats: pl.DataFrame,
+    calls: pl.DataFrame,
+) -> pl.DataFrame:
+    """The table `paths`: of every side one row for each address of its peer."""
+    path = [*ENDPOINT, "path"]
+    once = packets.filter(~pl.col("is_copy"))
+    of_packets = once.group_by(path).agg(packets=pl.len())
+    data = (
+        chunks.filter(USER_DATA)
+        .join(once.select("packet", "path"), on="packet")
+        .group_by(path)
+        .agg(data_chunks=pl.len())
+    )
+    of_heartbeats = heartbeats.group_by(path).agg(
+        heartbeats=pl.len(),
+        heartbeat_acks=pl.col("ack_frame").count(),
+        rtt_ns=(pl.col("ack_ns") - pl.col("time_ns")).median().round().cast(pl.Int64),
+    )
+    confirmed = _confirmations(chunks, packets, addresses, heartbeats, calls)
+    rows = addresses.select("association", peer(), "path", destination="address").sort(path)
+    for columns in (of_packets, data, of_heartbeats, confirmed):
+        rows = rows.join(columns, on=path, how="left", maintain_order="left")
+    counts = ["packets", "data_chunks", "heartbeats", "heartbeat_acks"]
+    return rows.with_columns(pl.col(counts).fill_null(0)).pipe(conform, PATHS)
+
+
+def _confirmations(
+    chunks: pl.DataFrame,
+    packets: pl.DataFrame,
+    addresses: pl.DataFrame,
+    heartbeats: pl.DataFrame,
+    calls: pl.DataFrame,
+) -> pl.DataFrame:
+    """`association`, `side`, `path`, `confirmed_frame`, `confirmed_ns` (RFC 9260 §5.4).
+
+    At INIT_ACK those addresses that the initiator was given (where INIT went to, and what
+    sctp_connectx names); at COOKIE_ECHO the one that INIT_ACK went to; else what a HEARTBEAT to it confirms.
+    """
+    moments = (
+        chunks.filter(is_type(ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO))
+        .unique(["association", "side", "type"], keep="first", maintain_order=True)
+        .select("association", peer(), "type", confirmed_frame="frame", confirmed_ns="time_ns")
+    )
+    went = chunks.filter(is_type(ChunkType.INIT, ChunkType.INIT_ACK)).join(
+        packets.select("packet", "path"), on="packet"
+    )
+    named = (
+        calls.filter((pl.col("name") == "sctp_connectx") & pl.col("association").is_not_null())
+        .select(*ENDPOINT, address="addresses")
+        .explode("address")
+        .join(addresses.select("association", peer(), "address", "path"), on=[*ENDPOINT, "address"])
+    )
+    path = [*ENDPOINT, "path"]
+    initiator = pl.concat([went.filter(is_type(ChunkType.INIT)).select(path), named.select(path)])
+    responder = went.filter(is_type(ChunkType.INIT_ACK)).select(path)
+    return (
+        pl.concat(
+            [
+                initiator.join(moments.filter(is_type(ChunkType.INIT_ACK)).drop("type"), on=ENDPOINT),
+                responder.join(moments.filter(is_type(ChunkType.COOKIE_ECHO)).drop("type"), on=ENDPOINT),
+                heartbeats.filter(pl.col("ack_info") == pl.col("info")).select(
+                    *path, confirmed_frame="ack_frame", confirmed_ns="ack_ns"
+                ),
+            ]
+        )
+        .drop_nulls("path")
+        .sort("confirmed_frame")
+        .unique(path, keep="first", maintain_order=True)
+    )
