@@ -1,0 +1,190 @@
+"""Sub-queries over socket calls that several rules share."""
+
+import polars as pl
+
+from sctpinspect.protocol import ChunkType
+from sctpinspect.rules.model import Judgement
+from sctpinspect.rules.queries import beside_own, beside_peer, found, scope
+from sctpinspect.rules.view import View
+from sctpinspect.tables.associations import ENDPOINT, is_type
+from sctpinspect.tables.calls import SENDS
+
+SOCKET = ["host", "socket"]
+
+SETS_UP = ["connect", "sctp_connectx", *SENDS]
+"""Calls that may begin an association."""
+
+
+def argument(name: str) -> pl.Expr:
+    """An argument of a call as text, by its JSON path: `value.sinit_num_ostreams`."""
+    return pl.col("arguments").str.json_path_match(f"$.{name}")
+
+
+def result(name: str) -> pl.Expr:
+    """A result of a call as text, by its JSON path."""
+    return pl.col("result").str.json_path_match(f"$.{name}")
+
+
+def number(text: pl.Expr) -> pl.Expr:
+    """That text as a number; null if it is none."""
+    return text.cast(pl.Int64, strict=False)
+
+
+def succeeded(t: View, *names: str) -> pl.LazyFrame:
+    """The calls of these names that did not fail."""
+    return t.calls.filter(pl.col("name").is_in(names) & pl.col("errno").is_null())
+
+
+def of_associations(t: View, calls: pl.LazyFrame) -> pl.LazyFrame:
+    """The calls, each for every association of its socket: with `association`, `side` and `first_ns`.
+
+    A call such as bind belongs to all associations that its socket ever has.
+    """
+    sockets = t.calls.filter(pl.col("association").is_not_null()).select(*SOCKET, *ENDPOINT).unique()
+    begun = t.associations.select("association", "first_ns")
+    return (
+        calls.drop(ENDPOINT)
+        .join(sockets, on=SOCKET, maintain_order="left")
+        .join(begun, on="association", maintain_order="left")
+    )
+
+
+def settings(t: View, option: str, which: pl.Expr | bool = True) -> pl.LazyFrame:
+    """Per association and side the last `setsockopt` of `option` (and `which`) before the association."""
+    calls = succeeded(t, "setsockopt").filter((pl.col("option") == option) & which)
+    return (
+        of_associations(t, calls)
+        .filter(pl.col("end_ns") <= pl.col("first_ns"))
+        .unique(ENDPOINT, keep="last", maintain_order=True)
+    )
+
+
+def causes_no_packet(t: View, calls: pl.LazyFrame) -> Judgement:
+    """Judges that while each of `calls` ran, its host sent nothing that only a call causes.
+
+    That is the first INIT, ASCONF, RE_CONFIG or SHUTDOWN of an association, unless another call that may
+    cause it ran at the same time.
+    """
+    caused = is_type(ChunkType.INIT, ChunkType.ASCONF, ChunkType.RE_CONFIG, ChunkType.SHUTDOWN)
+    hosts = t.endpoints.select(*ENDPOINT, "host").drop_nulls()
+    packets = (
+        t.chunks.filter(caused & pl.col("association").is_not_null())
+        .unique([*ENDPOINT, "type"], keep="first", maintain_order=True)
+        .join(hosts, on=ENDPOINT)
+        .select("host", "packet", "frame", "chunk", "time_ns", "type_name", *ENDPOINT)
+    )
+    causing = [*SETS_UP, "close", "shutdown", "sctp_bindx", "setsockopt"]
+    during = pl.col("time_ns").is_between("start_ns", "end_ns")
+    causes = t.calls.filter(pl.col("name").is_in(causing)).select("host", "start_ns", "end_ns", cause="call")
+    explained = packets.join(causes, on="host").filter(during).select("packet", "cause")
+    violations = (
+        calls.select("host", "call", "name", "start_ns", "end_ns")
+        .join(packets, on="host", maintain_order="left")
+        .filter(during)
+        .join(explained, on="packet", how="left", maintain_order="left")
+        .filter(
+            (pl.col("cause").is_null() | (pl.col("cause") == pl.col("call"))).all().over("call", "packet")
+        )
+    )
+    actual = pl.format("{} during {}()", "type_name", "name")
+    return Judgement(calls, found(violations, "no packet", actual))
+
+
+def ending(t: View, calls: pl.LazyFrame) -> pl.LazyFrame:
+    """The `calls` that came while an association of their socket was established and not about to end.
+
+    With `said`, `frame` and `chunk`: the first SHUTDOWN, SHUTDOWN_ACK or ABORT of the side after the call;
+    calls after which there is none are left out.
+    """
+    closing = t.chunks.filter(
+        is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK, ChunkType.ABORT)
+        & pl.col("association").is_not_null()
+    )
+    began = closing.group_by("association").agg(closing_ns=pl.col("time_ns").min())
+    own = closing.select(*ENDPOINT, "frame", "chunk", said="type_name", said_ns="time_ns")
+    established = t.associations.select("association", "established_ns")
+    return (
+        of_associations(t, calls.drop("frame"))
+        .join(established, on="association", maintain_order="left")
+        .join(began, on="association", maintain_order="left")
+        .filter(pl.col("start_ns").is_between("established_ns", "closing_ns"))
+        .join(own, on=ENDPOINT, maintain_order="left")
+        .filter(pl.col("said_ns") >= pl.col("start_ns"))
+        .unique(["call", *ENDPOINT], keep="first", maintain_order=True)
+    )
+
+
+def lists_addresses(t: View, name: str, right: pl.LazyFrame, owners: pl.LazyFrame) -> Judgement:
+    """Judges that the calls of this name return the addresses in `right`, all and no others.
+
+    `right` (as `addresses`) and `owners` (as `endpoints`) have the side of the caller.
+    """
+    changed = t.addresses.filter(
+        (pl.col("learned_from").cast(pl.String) == "asconf") | pl.col("removed_frame").is_not_null()
+    ).select("association")
+    sources = right.filter(pl.col("learned_from").cast(pl.String) == "source").select(
+        *ENDPOINT, source_scope=scope("address")
+    )
+    subjects = (
+        succeeded(t, name)
+        .filter(pl.col("association").is_not_null() & (pl.col("addresses").list.len() > 0))
+        .select(*ENDPOINT, "call", "addresses")
+        .join(changed, on="association", how="anti", maintain_order="left")
+        .join(sources, on=ENDPOINT, maintain_order="left")
+        .join(owners.select(*ENDPOINT, frame="init_frame"), on=ENDPOINT, maintain_order="left")
+    )
+    returned = subjects.explode("addresses").rename({"addresses": "address"})
+    told = right.select(*ENDPOINT, "address")
+    missing = (
+        subjects.join(told, on=ENDPOINT, maintain_order="left")
+        .filter(scope("address") == pl.col("source_scope"))
+        .join(returned.select("call", "address"), on=["call", "address"], how="anti", maintain_order="left")
+        .drop("addresses")
+    )
+    extra = returned.join(told, on=[*ENDPOINT, "address"], how="anti", maintain_order="left")
+    columns = [*ENDPOINT, "call", "frame", "expected", "actual"]
+    return Judgement(
+        subjects,
+        pl.concat(
+            [
+                found(missing, pl.format("{} in the list", "address"), "it is missing").select(columns),
+                found(extra, "announced addresses alone", pl.format("{} in the list", "address")).select(
+                    columns
+                ),
+            ]
+        ),
+    )
+
+
+def streams_are_negotiated(t: View, calls: pl.LazyFrame) -> Judgement:
+    """Judges that `outbound` and `inbound` of the calls are the numbers of streams negotiated."""
+    own = beside_own(calls, t.endpoints, own_streams="negotiated_streams", frame="init_frame")
+    subjects = beside_peer(own, t.endpoints, peer_streams="negotiated_streams").filter(
+        pl.col("own_streams").is_not_null()
+        & pl.col("peer_streams").is_not_null()
+        & pl.col("outbound").is_not_null()
+    )
+    violations = subjects.filter(
+        (pl.col("outbound") != pl.col("own_streams")) | (pl.col("inbound") != pl.col("peer_streams"))
+    )
+    expected = pl.format("{} outbound, {} inbound streams", "own_streams", "peer_streams")
+    return Judgement(
+        subjects, found(violations, expected, pl.format("{} outbound, {} inbound", "outbound", "inbound"))
+    )
+
+
+def names_endpoint(t: View, name: str, ports: pl.LazyFrame, known: pl.LazyFrame) -> Judgement:
+    """Judges that the calls of this name return an address in `known` and the `real_port` in `ports`.
+
+    Both have the side of the caller; `ports` also the `init_frame`.
+    """
+    calls = of_associations(t, succeeded(t, name)).filter(pl.col("port") > 0)
+    subjects = (
+        beside_own(calls.drop("frame"), ports, real_port="real_port", frame="init_frame")
+        .filter(pl.col("frame").is_not_null())
+        .join(known.with_columns(known=True), on=[*ENDPOINT, "address"], how="left", maintain_order="left")
+        .with_columns(pl.col("known").fill_null(False) | pl.col("address").is_in(["0.0.0.0", "::"]))
+    )
+    violations = subjects.filter(~pl.col("known") | (pl.col("port") != pl.col("real_port")))
+    expected = pl.format("an announced address and port {}", "real_port")
+    return Judgement(subjects, found(violations, expected, pl.format("{} port {}", "address", "port")))

@@ -1,0 +1,235 @@
+"""Runs rules over the tables of a capture and derives the status of each (see `model.Status`).
+
+FAIL, WARN or NOTICE (by level) if there is any violation; else CRASHED if the rule raised; else PASS if
+at least one subject was judged; else INCONCLUSIVE; else NOT_APPLICABLE. NOT_IN_FORCE under a baseline
+that does not have the rule. A PASS is never vacuous, and what the capture cannot show never is a FAIL.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from sctpinspect.protocol import UsageError
+from sctpinspect.rules.model import BROKEN, EDITIONS, Judgement, Level, Need, Rule, Status
+from sctpinspect.rules.registry import select
+from sctpinspect.rules.view import View, view
+from sctpinspect.tables.schema import FINDINGS, polars_schema
+
+BASELINES = {"rfc4960": "RFC 4960", "rfc9260": "RFC 9260"}
+"""Editions of the base protocol to judge by."""
+
+_NO_FINDINGS = pl.DataFrame(schema=polars_schema(FINDINGS))
+_REASONS = pl.Schema({"association": pl.UInt32, "reason": pl.String})
+_NO_REASONS = pl.DataFrame(schema=_REASONS)
+_SUBJECT = {"association": pl.UInt32, "side": pl.UInt8}
+_WANTS = {Level.MUST: "requires", Level.SHOULD: "recommends", Level.INFO: "expects"}
+_NOT_SANDBOXED = {
+    Need.AT_SENDER: "packets may be captured out of the order they were sent in, or not on every path",
+    Need.DELIVERY: "the capture does not show whether what was sent arrived",
+}
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """The verdict of one rule on one capture.
+
+    judged: number of subjects judged. findings: one row per violation (`schema.FINDINGS`).
+    inconclusive: `association` and `reason` of what could not be judged. error: why the rule crashed.
+    """
+
+    rule: Rule
+    status: Status
+    judged: int = 0
+    findings: pl.DataFrame = field(default_factory=lambda: _NO_FINDINGS)
+    inconclusive: pl.DataFrame = field(default_factory=lambda: _NO_REASONS)
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the rules said of one capture, in the order of their ids."""
+
+    results: tuple[RuleResult, ...]
+
+    @property
+    def findings(self) -> pl.DataFrame:
+        """All violations (`schema.FINDINGS`)."""
+        return pl.concat([_NO_FINDINGS, *(result.findings for result in self.results)])
+
+    @property
+    def counts(self) -> Counter[Status]:
+        """Number of rules with each status."""
+        return Counter(result.status for result in self.results)
+
+    def failed(self, at_least: Level = Level.MUST) -> bool:
+        """Whether a rule of this level or a stronger one is broken. One that crashed counts as broken."""
+        levels = list(Level)[: list(Level).index(at_least) + 1]
+        return any(
+            result.status is Status.CRASHED
+            or (result.rule.level in levels and not result.findings.is_empty())
+            for result in self.results
+        )
+
+
+def verify(tables: Any, prefixes: Sequence[str] = (), baseline: str = "rfc9260") -> Verdict:
+    """Judge `tables` (a `tables.Tables`) by the rules that begin with one of `prefixes` (default: all).
+
+    Raises UsageError for an unknown baseline or prefix.
+    """
+    if baseline not in BASELINES:
+        raise UsageError(f"there is no baseline {baseline}; choose one of {', '.join(BASELINES)}")
+    return judge(tables, select(prefixes), BASELINES[baseline])
+
+
+def judge(tables: Any, rules: Iterable[Rule], edition: str = EDITIONS[-1]) -> Verdict:
+    """Judge `tables` by `rules`, as `edition` of the base protocol has them."""
+    seen = view(tables)
+    lacking = _lacking(seen)
+    endpoints = _endpoint_texts(seen.endpoints).collect()
+    return Verdict(
+        tuple(
+            _judge(rule, seen, lacking, endpoints)
+            if rule.in_force(edition)
+            else RuleResult(rule, Status.NOT_IN_FORCE)
+            for rule in rules
+        )
+    )
+
+
+def _judge(rule: Rule, seen: View, lacking: dict[Need, pl.DataFrame], endpoints: pl.DataFrame) -> RuleResult:
+    try:
+        return _result(rule, seen, lacking, endpoints)
+    except (Exception, pl.exceptions.PanicException) as error:
+        return RuleResult(rule, Status.CRASHED, error=f"{type(error).__name__}: {error}")
+
+
+def _result(rule: Rule, seen: View, lacking: dict[Need, pl.DataFrame], endpoints: pl.DataFrame) -> RuleResult:
+    judgement = Judgement(*rule.check(seen))
+    subjects = _counted(judgement.subjects).collect()
+    violations = _with_columns(judgement.violations.collect(), _SUBJECT | {"certain": pl.Boolean})
+    own_reasons = _NO_REASONS
+    if judgement.inconclusive is not None:
+        own_reasons = judgement.inconclusive.select(*_REASONS).collect().cast(_REASONS)
+
+    unfit = _union(lacking, rule.needs)
+    subjects, left_out = _apart(subjects, unfit)
+    violations, _ = _apart(violations, unfit)
+    certain = pl.col("certain").fill_null(False)
+    kept, doubtful = _apart(violations.filter(~certain), _union(lacking, rule.to_fail))
+    violations = pl.concat([violations.filter(certain), kept])
+    subjects, _ = _apart(subjects, doubtful.select(*_SUBJECT, "reason").unique())
+
+    inconclusive = pl.concat([own_reasons, left_out.select(*_REASONS), doubtful.select(*_REASONS)])
+    judged = int(subjects["len"].sum())
+    if len(violations):
+        status = BROKEN[rule.level]
+    elif judged:
+        status = Status.PASS
+    elif len(inconclusive):
+        status = Status.INCONCLUSIVE
+    else:
+        status = Status.NOT_APPLICABLE
+    findings = _findings(rule, violations, endpoints)
+    return RuleResult(rule, status, judged, findings, inconclusive.unique().sort("association", "reason"))
+
+
+def _counted(subjects: pl.LazyFrame) -> pl.LazyFrame:
+    """`len`: the number of subjects of each association and side."""
+    present = set(subjects.collect_schema().names())
+    missing = {name: pl.lit(None, dtype) for name, dtype in _SUBJECT.items() if name not in present}
+    return subjects.with_columns(**missing).group_by(*_SUBJECT).len()
+
+
+def _with_columns(frame: pl.DataFrame, schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+    """The frame with these columns; null where it had none."""
+    missing = {name: pl.lit(None, dtype) for name, dtype in schema.items() if name not in frame.columns}
+    return frame.with_columns(**missing)
+
+
+def _lacking(seen: View) -> dict[Need, pl.DataFrame]:
+    """Per need, the associations (and sides; null: both) that lack it, with the reason."""
+    columns = ["association", "side", "reason"]
+    completeness, associations = pl.collect_all(
+        [
+            seen.completeness.with_columns(pl.col("kind").cast(pl.String)),
+            seen.associations.select("association"),
+        ]
+    )
+
+    def lack(need: Need) -> pl.DataFrame:
+        own = completeness.filter(pl.col("kind").is_in(list(need.kinds))).select(columns)
+        peer = completeness.filter(pl.col("kind").is_in(list(need.peer_kinds))).select(
+            "association", (1 - pl.col("side")).cast(pl.UInt8).alias("side"), "reason"
+        )
+        everywhere = associations.clear() if seen.recipe or not need.sandboxed else associations
+        unseen = everywhere.select(
+            "association",
+            pl.lit(None, pl.UInt8).alias("side"),
+            pl.lit(_NOT_SANDBOXED.get(need), pl.String).alias("reason"),
+        )
+        return pl.concat([own, peer, unseen])
+
+    return {need: lack(need) for need in Need}
+
+
+def _union(lacking: dict[Need, pl.DataFrame], needs: Iterable[Need]) -> pl.DataFrame:
+    return pl.concat([next(iter(lacking.values())).clear(), *(lacking[need] for need in needs)])
+
+
+def _apart(rows: pl.DataFrame, unfit: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows whose association and side are not in `unfit`, and those that are, with each `reason`.
+
+    A null side stands for both. Rows of no association are fit.
+    """
+    if unfit.is_empty() or rows.is_empty():
+        return rows, rows.clear().with_columns(reason=pl.lit(None, pl.String))
+    numbered = rows.with_row_index("row")
+    met = numbered.join(unfit.rename({"side": "unfit_side"}), on="association").filter(
+        pl.col("side").is_null() | pl.col("unfit_side").is_null() | (pl.col("side") == pl.col("unfit_side"))
+    )
+    fit = numbered.join(met, on="row", how="anti", maintain_order="left").drop("row")
+    return fit, met
+
+
+def _endpoint_texts(endpoints: pl.LazyFrame) -> pl.LazyFrame:
+    """`endpoint` of each association and side: `10.0.0.1, 10.0.1.1 port 4444 (host b)`."""
+    return endpoints.select(
+        "association",
+        "side",
+        endpoint=pl.format("{} port {}", pl.col("addresses").list.join(", "), "port")
+        + pl.format(" (host {})", "host").fill_null(""),
+    )
+
+
+def _findings(rule: Rule, violations: pl.DataFrame, endpoints: pl.DataFrame) -> pl.DataFrame:
+    if violations.is_empty():
+        return _NO_FINDINGS
+    given = set(violations.columns)
+
+    def or_else(column: str, other: pl.Expr) -> pl.Expr:
+        return pl.col(column).fill_null(other) if column in given else other.alias(column)
+
+    columns = polars_schema(FINDINGS)
+    return (
+        violations.with_columns(
+            or_else("expected", pl.lit(rule.title)),
+            or_else("actual", pl.lit("it is not so")),
+            or_else("frames", pl.concat_list("frame")),
+            or_else("chunk", pl.lit(None)),
+            or_else("call", pl.lit(None)),
+        )
+        .with_columns(
+            rule=pl.lit(rule.id),
+            level=pl.lit(rule.level.value),
+            cites=pl.lit(list(rule.cites), pl.List(pl.String)),
+            message=pl.format(
+                "{}; {} {}: {}", "actual", pl.lit(rule.cites[0]), pl.lit(_WANTS[rule.level]), "expected"
+            ),
+        )
+        .join(endpoints, on=[*_SUBJECT], how="left", maintain_order="left")
+        .select(pl.col(name).cast(dtype) for name, dtype in columns.items())
+        .sort("frame", "chunk", "call", nulls_last=True, maintain_order=True)
+    )

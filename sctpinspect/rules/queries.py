@@ -1,0 +1,162 @@
+"""Sub-queries and expressions that several rules share."""
+
+import polars as pl
+
+from sctpinspect.protocol import ChunkType
+from sctpinspect.rules.model import Judgement
+from sctpinspect.rules.view import View
+from sctpinspect.tables.acknowledgements import steps
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
+
+MILLISECOND = 1_000_000
+SECOND = 1000 * MILLISECOND
+
+PATIENCE_NS = 500 * MILLISECOND
+"""A missing answer is noticed only if the capture goes on this long after the question."""
+
+TIMER_SLACK = 1.12
+"""Timers of Linux run late by up to 12 %."""
+
+TICKS_NS = 20 * MILLISECOND
+"""Two clock ticks of a kernel with 100 of them a second."""
+
+USER_DATA = [ChunkType.DATA, ChunkType.I_DATA]
+
+WHOLE = ~pl.col("packet_defect").is_in(["cut_by_snaplen", "cut_by_fragmentation"]).fill_null(False)
+"""The packet of the chunk is wholly in the capture."""
+
+
+def found(violations: pl.LazyFrame, expected: str | pl.Expr, actual: str | pl.Expr) -> pl.LazyFrame:
+    """The violations with what the standard wants and what was found instead."""
+    return violations.with_columns(
+        expected=pl.lit(expected) if isinstance(expected, str) else expected,
+        actual=pl.lit(actual) if isinstance(actual, str) else actual,
+    )
+
+
+def hexadecimal(number: pl.Expr) -> pl.Expr:
+    """A 32-bit number as people write tags: 0x0000004d."""
+    return number.map_batches(
+        lambda numbers: pl.Series([None if n is None else f"0x{n:08x}" for n in numbers], dtype=pl.String),
+        return_dtype=pl.String,
+    )
+
+
+def beside_peer(left: pl.LazyFrame, peers: pl.LazyFrame, /, **columns: str) -> pl.LazyFrame:
+    """`left` with columns of its peer's row in `peers` (one row per association and side)."""
+    renamed = peers.select("association", side=peer(), **{new: pl.col(old) for new, old in columns.items()})
+    return left.join(renamed, on=ENDPOINT, how="left", maintain_order="left")
+
+
+def beside_own(left: pl.LazyFrame, owners: pl.LazyFrame, /, **columns: str) -> pl.LazyFrame:
+    """`left` with columns of its own side's row in `owners` (one row per association and side)."""
+    renamed = owners.select("association", "side", **{new: pl.col(old) for new, old in columns.items()})
+    return left.join(renamed, on=ENDPOINT, how="left", maintain_order="left")
+
+
+def first_transmissions(t: View, *types: ChunkType) -> pl.LazyFrame:
+    """DATA in order of TSN, each TSN once, of associations where TSNs and SSNs only ever grow.
+
+    `position`: steps from the initial TSN or, where that is unknown, from the first TSN seen.
+    `run`: equal for TSNs without a missing one between them.
+    Associations with RE_CONFIG (which moves TSNs and SSNs) or FORWARD_TSN (which skips them) are left out:
+    see `moved_numbers`.
+    """
+    base = pl.coalesce("initial_tsn_of_side", pl.col("tsn").first().over(ENDPOINT))
+    unmoved = t.chunks.filter(is_type(*types) & pl.col("association").is_not_null()).join(
+        moved_numbers(t), on="association", how="anti"
+    )
+    return (
+        beside_own(unmoved, t.endpoints, initial_tsn_of_side="initial_tsn")
+        .with_columns(position=steps(base, pl.col("tsn")))
+        .unique(["association", "side", "position"], keep="first", maintain_order=True)
+        .sort("association", "side", "position")
+        .with_columns(run=pl.col("position") - pl.int_range(pl.len()).over(ENDPOINT))
+    )
+
+
+def moved_numbers(t: View) -> pl.LazyFrame:
+    """Associations whose TSNs or SSNs a RE_CONFIG or FORWARD_TSN may have moved, with a `reason`."""
+    kinds = is_type(ChunkType.RE_CONFIG, ChunkType.FORWARD_TSN, ChunkType.I_FORWARD_TSN)
+    return (
+        t.chunks.filter(kinds & pl.col("association").is_not_null())
+        .select(
+            "association",
+            reason=pl.lit("a RE_CONFIG or FORWARD_TSN may have moved its TSNs, SSNs or streams"),
+        )
+        .unique()
+    )
+
+
+def with_moved_numbers(t: View, subjects: pl.LazyFrame, violations: pl.LazyFrame) -> Judgement:
+    """A judgement that names the associations left out by `first_transmissions`."""
+    return Judgement(subjects, violations, moved_numbers(t))
+
+
+def unanswered(t: View, questions: pl.LazyFrame, answers: pl.LazyFrame) -> Judgement:
+    """Judges that the first of `questions` of each side is followed by one of `answers` of its peer.
+
+    Where there is no answer and the capture ends within PATIENCE_NS, the question is no subject.
+    """
+    capture_end = t.packets.select(capture_end=pl.col("time_ns").max())
+    answered = answers.select("association", side=peer(), answer="packet")
+    asked = (
+        questions.filter(pl.col("association").is_not_null() & (pl.col("checksum_state") != "bad"))
+        .unique(ENDPOINT, keep="first", maintain_order=True)
+        .join(answered.group_by(ENDPOINT).agg(pl.col("answer").max()), on=ENDPOINT, how="left")
+        .join(capture_end, how="cross")
+        .with_columns(answered=(pl.col("answer") >= pl.col("packet")).fill_null(False))
+        .filter(pl.col("answered") | (pl.col("capture_end") - pl.col("time_ns") >= PATIENCE_NS))
+        .with_columns(side=peer())
+    )
+    return Judgement(asked, asked.filter(~pl.col("answered")))
+
+
+def announced(t: View) -> pl.LazyFrame:
+    """Addresses in INIT or INIT ACK, as source or in the list, and those that an ASCONF added."""
+    return t.addresses.filter(pl.col("learned_from").cast(pl.String).is_in(["source", "parameter", "asconf"]))
+
+
+def texts(addresses: str) -> pl.Expr:
+    """A list of texts as one, for people."""
+    return pl.col(addresses).list.join(", ")
+
+
+def acknowledged(t: View) -> pl.LazyFrame:
+    """First transmissions of acknowledged DATA with `waited`: ns up to the acknowledgement."""
+    acked = t.packets.select(acked_frame="frame", acked_ns="time_ns").unique("acked_frame", keep="first")
+    return (
+        t.chunks.filter(
+            is_type(*USER_DATA) & ~pl.col("is_retransmission") & pl.col("association").is_not_null()
+        )
+        .join(acked, on="acked_frame", maintain_order="left")
+        .with_columns(waited=pl.col("acked_ns") - pl.col("time_ns"))
+    )
+
+
+def acknowledged_late(subjects: pl.LazyFrame, limit_ns: int, expected: str) -> pl.LazyFrame:
+    """Those of `acknowledged` that waited longer than the limit."""
+    actual = pl.format("TSN {} acknowledged after {} ms", "tsn", pl.col("waited") // MILLISECOND)
+    late = subjects.filter(pl.col("waited") > limit_ns)
+    return found(late.with_columns(frames=pl.concat_list("frame", "acked_frame")), expected, actual)
+
+
+def first_inits(t: View) -> pl.LazyFrame:
+    """The first INIT of each association's initiator."""
+    return t.chunks.filter(is_type(ChunkType.INIT) & (pl.col("side") == 0)).unique(
+        "association", keep="first", maintain_order=True
+    )
+
+
+def scope(address: str) -> pl.Expr:
+    """Kind of an address: only those of one kind are told to a peer together (RFC 9260 §3.3.2.1)."""
+    text = pl.col(address)
+    kinds = {
+        "loopback": text.str.contains(r"^127\.|^::1$"),
+        "link-local": text.str.contains(r"^169\.254\.|^fe[89ab]"),
+        "private IPv4": text.str.contains(r"^10\.|^192\.168\.|^172\.(1[6-9]|2\d|3[01])\."),
+        "IPv6": text.str.contains(":", literal=True),
+    }
+    return pl.coalesce(
+        *(pl.when(is_kind).then(pl.lit(kind)) for kind, is_kind in kinds.items()), pl.lit("IPv4")
+    )

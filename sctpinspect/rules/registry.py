@@ -1,0 +1,69 @@
+"""The rules by their ids: declared by a decorator, found by importing every module of this package."""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Sequence
+
+import sctpinspect.rules
+from sctpinspect.protocol import UsageError
+from sctpinspect.rules.model import EDITIONS, Check, Level, Need, Rule
+
+_declared: dict[str, Rule] = {}
+
+
+def rule(
+    id: str,
+    *,
+    level: Level,
+    cites: Sequence[str],
+    since: str | None = None,
+    until: str | None = None,
+    needs: Iterable[Need] = (),
+    to_fail: Iterable[Need] = (),
+) -> Callable[[Check], Check]:
+    """Declare the function below as a rule; see `model.Rule` for the arguments.
+
+    since: by default RFC 2960, the first edition, for rules of the base protocol, else their own document.
+    """
+    document = id.partition("/")[0]
+    origin = EDITIONS[0] if document == "rfc9260" else document.replace("rfc", "RFC ")
+
+    def declare(check: Check) -> Check:
+        if id in _declared:
+            raise ValueError(f"two rules are called {id}")
+        _declared[id] = Rule(
+            id, check, level, tuple(cites), since or origin, until, tuple(needs), tuple(to_fail)
+        )
+        return check
+
+    return declare
+
+
+@functools.cache
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule, in the order of documents, sections and slugs."""
+    for module in pkgutil.walk_packages(sctpinspect.rules.__path__, "sctpinspect.rules."):
+        importlib.import_module(module.name)
+    return tuple(sorted(_declared.values(), key=_order))
+
+
+def select(prefixes: Sequence[str] = ()) -> tuple[Rule, ...]:
+    """The rules whose id begins with one of `prefixes` (whole parts: `rfc9260/8` holds 8.5.1, not 80).
+
+    Raises UsageError for a prefix that no rule has.
+    """
+    for prefix in prefixes:
+        if not any(_begins(rule, prefix) for rule in all_rules()):
+            raise UsageError(f"no rule is called {prefix} or begins so; `sctpinspect rules` lists them")
+    return tuple(rule for rule in all_rules() if not prefixes or any(_begins(rule, p) for p in prefixes))
+
+
+def _begins(rule: Rule, prefix: str) -> bool:
+    prefix = prefix.rstrip("/")
+    return rule.id == prefix or (rule.id.startswith(prefix) and rule.id[len(prefix)] in "/.")
+
+
+def _order(rule: Rule) -> tuple[str, list[int], str]:
+    document, section, slug = rule.id.split("/")
+    return document, [int(part) for part in section.split(".")], slug

@@ -1,0 +1,166 @@
+"""RFC 6458 §3.1.4: sendmsg() and recvmsg(): calls and the messages on the wire."""
+
+import polars as pl
+
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.messages import received_messages, sent_messages
+from sctpinspect.rules.queries import found
+from sctpinspect.tables.acknowledgements import steps
+from sctpinspect.tables.associations import ENDPOINT
+
+BOTH = ["RFC 6458 §3.1.4", "RFC 6458 §4.1.8"]
+
+
+@rule(
+    "rfc6458/3.1.4/send-message-to-data",
+    level=Level.MUST,
+    cites=[*BOTH, "RFC 9260 §6.9"],
+    to_fail=[Need.NO_LOSS],
+)
+def send_message_to_data(t: View) -> Judgement:
+    """Each successful send is one user message with the bytes that were given.
+
+    What it checks: that each send has its message on the wire, and that length and digest of its user data
+    are those of the call.
+    Why it matters: SCTP keeps message boundaries; a lost, doubled or changed message breaks the application.
+    What the capture must contain: the journal of the sender and all of its DATA.
+    Known exceptions: a message without DATA counts only where the association ended with SHUTDOWN, which
+    delivers everything first. A message not whole in the capture is judged by its length alone, if at all.
+    References: RFC 6458 §3.1.4; RFC 6458 §4.1.8; RFC 9260 §6.9.
+    """
+    sent = sent_messages(t).filter(pl.col("call").is_not_null())
+    ended = t.associations.select("association", "end", "end_frame")
+    missing = (
+        sent.filter(pl.col("message").is_null())
+        .join(ended, on="association", maintain_order="left")
+        .filter(pl.col("end").cast(pl.String) == "shutdown")
+    )
+    present = sent.filter(pl.col("message").is_not_null() & pl.col("complete"))
+    differs = (pl.col("digest") != pl.col("sent_digest")).fill_null(False) | (
+        pl.col("length") != pl.col("sent_length")
+    )
+    changed = present.filter(differs)
+    columns = [*ENDPOINT, "call", "frame", "chunk", "expected", "actual"]
+    violations = pl.concat(
+        [
+            found(
+                missing.with_columns(frame="end_frame", chunk=pl.lit(None, pl.UInt16)),
+                pl.format("a message of {} bytes", "sent_length"),
+                "no DATA of it up to the end of the association",
+            ).select(columns),
+            found(changed, *_bytes("sent_length", "sent_digest", "length", "digest")).select(columns),
+        ]
+    )
+    return Judgement(pl.concat([present.select(ENDPOINT), missing.select(ENDPOINT)]), violations)
+
+
+@rule("rfc6458/3.1.4/message-has-send", level=Level.MUST, cites=BOTH)
+def message_has_send(t: View) -> Judgement:
+    """Each user message on the wire was sent by a call.
+
+    What it checks: that each message of a side with a journal of its sends belongs to one of them.
+    Why it matters: a stack must not invent or repeat user messages.
+    What the capture must contain: the journal of the sender.
+    Known exceptions: a message not whole in the capture is not judged.
+    References: RFC 6458 §3.1.4; RFC 6458 §4.1.8.
+    """
+    subjects = sent_messages(t).filter(pl.col("message").is_not_null() & pl.col("complete"))
+    violations = subjects.filter(pl.col("call").is_null())
+    actual = pl.format("a message of {} bytes on stream {} that no call sent", "length", "stream")
+    return Judgement(subjects, found(violations, "a send for each message", actual))
+
+
+@rule("rfc6458/3.1.4/snd-order-per-stream", level=Level.MUST, cites=[*BOTH, "RFC 9260 §6.5"])
+def snd_order_per_stream(t: View) -> Judgement:
+    """Ordered messages of a stream are on the wire in the order of their calls.
+
+    What it checks: that of two ordered messages of a stream the one sent first has the lower TSN.
+    Why it matters: that is what a stream promises.
+    What the capture must contain: the journal of the sender and two ordered messages on a stream.
+    Known exceptions: calls that overlap in time (threads) have no order.
+    References: RFC 6458 §3.1.4; RFC 6458 §4.1.8; RFC 9260 §6.5.
+    """
+    stream = [*ENDPOINT, "stream"]
+    subjects = (
+        sent_messages(t)
+        .filter(pl.col("call").is_not_null() & pl.col("message").is_not_null() & ~pl.col("unordered"))
+        .sort(steps(pl.col("first_tsn").first().over(ENDPOINT), pl.col("first_tsn")))
+        .with_columns(latest=pl.col("start_ns").cum_max().shift(1).over(stream))
+        .filter(pl.col("latest").is_not_null())
+    )
+    violations = subjects.filter(pl.col("end_ns") <= pl.col("latest"))
+    return Judgement(
+        subjects, found(violations, "the order of the calls", "behind a message that was sent later")
+    )
+
+
+@rule("rfc6458/3.1.4/clock-alignment", level=Level.MUST, cites=BOTH)
+def clock_alignment(t: View) -> Judgement:
+    """A message is on the wire after its send begins and before its receive ends.
+
+    What it checks: begin of the send < first DATA of the message, last DATA < end of the receive.
+    Why it matters: effects come after causes; otherwise clocks differ or call and message were mismatched,
+    and no other rule about calls can be trusted.
+    What the capture must contain: the journal of the sender or of the receiver.
+    Known exceptions: none. When the send returns says nothing.
+    References: RFC 6458 §3.1.4; RFC 6458 §4.1.8.
+    """
+    sent = sent_messages(t).filter(pl.col("call").is_not_null() & pl.col("message").is_not_null())
+    got = received_messages(t).filter(pl.col("call").is_not_null() & pl.col("message").is_not_null())
+    columns = [*ENDPOINT, "call", "frame", "chunk", "expected", "actual"]
+    early = sent.filter(pl.col("first_ns") <= pl.col("start_ns"))
+    late = got.filter(pl.col("last_ns") >= pl.col("end_ns"))
+    violations = pl.concat(
+        [
+            found(early, "DATA after the send began", "DATA before it").select(columns),
+            found(late, "DATA before the receive ended", "DATA after it").select(columns),
+        ]
+    )
+    return Judgement(pl.concat([sent.select(ENDPOINT), got.select(ENDPOINT)]), violations)
+
+
+@rule(
+    "rfc6458/3.1.4/recv-equals-data",
+    level=Level.MUST,
+    cites=[*BOTH, "RFC 6458 §9.13"],
+    to_fail=[Need.NO_LOSS],
+)
+def recv_equals_data(t: View) -> Judgement:
+    """Each receive gives one user message of the peer with the bytes on the wire.
+
+    What it checks: that each received message was sent by the peer, once, and that length and digest of its
+    user data are those on the wire.
+    Why it matters: the receiver must get what was sent, and nothing else.
+    What the capture must contain: the journal of the receiver and all DATA of its peer.
+    Known exceptions: a message read in parts is not judged; one not whole in the capture by nothing.
+    References: RFC 6458 §3.1.4; RFC 6458 §4.1.8; RFC 6458 §9.13.
+    """
+    got = received_messages(t).filter(pl.col("call").is_not_null())
+    invented = got.filter(pl.col("message").is_null()).with_columns(frame="call_frame")
+    present = got.filter(pl.col("message").is_not_null() & pl.col("complete"))
+    differs = (pl.col("digest") != pl.col("got_digest")).fill_null(False) | (
+        pl.col("length") != pl.col("got_length")
+    )
+    columns = [*ENDPOINT, "call", "frame", "chunk", "expected", "actual"]
+    violations = pl.concat(
+        [
+            found(
+                invented,
+                "a message of the peer",
+                pl.format("{} bytes that are not on the wire", "got_length"),
+            ).select(columns),
+            found(present.filter(differs), *_bytes("length", "digest", "got_length", "got_digest")).select(
+                columns
+            ),
+        ]
+    )
+    return Judgement(got, violations)
+
+
+def _bytes(*columns: str) -> tuple[pl.Expr, pl.Expr]:
+    """Expected and actual: length and digest."""
+    length, digest, other_length, other_digest = columns
+    return (
+        pl.format("{} bytes (digest {})", length, pl.col(digest).fill_null("unknown")),
+        pl.format("{} bytes (digest {})", other_length, pl.col(other_digest).fill_null("unknown")),
+    )

@@ -1,0 +1,34 @@
+"""RFC 6458 §3.1.5: close()."""
+
+import polars as pl
+
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.calls import SOCKET, ending, succeeded
+from sctpinspect.rules.queries import found
+from sctpinspect.tables.associations import ENDPOINT, peer
+
+
+@rule(
+    "rfc6458/3.1.5/close-graceful",
+    level=Level.MUST,
+    cites=["RFC 6458 §3.1.5", "RFC 6458 §4.1.6", "RFC 9260 §9.2"],
+    needs=[Need.HANDSHAKE],
+    to_fail=[Need.NO_LOSS],
+)
+def close_graceful(t: View) -> Judgement:
+    """close() ends the associations of the socket with SHUTDOWN.
+
+    What it checks: that after close() the side sends SHUTDOWN, or SHUTDOWN ACK where the peer was first, and
+    no ABORT before it.
+    Why it matters: only so all data still on its way is delivered.
+    What the capture must contain: the journal, and the end of the association.
+    Known exceptions: with SO_LINGER, with data that was received and not read (Linux then aborts), and after
+    the peer's SHUTDOWN or ABORT nothing is judged.
+    References: RFC 6458 §3.1.5; RFC 6458 §4.1.6; RFC 9260 §9.2.
+    """
+    lingering = succeeded(t, "setsockopt").filter(pl.col("option") == "SO_LINGER").select(SOCKET)
+    unread = t.messages.filter(pl.col("receive_call").is_null()).select("association", side=peer())
+    closes = succeeded(t, "close").join(lingering, on=SOCKET, how="anti", maintain_order="left")
+    subjects = ending(t, closes).join(unread, on=ENDPOINT, how="anti", maintain_order="left")
+    violations = subjects.filter(pl.col("said") == "ABORT")
+    return Judgement(subjects, found(violations, "SHUTDOWN", "ABORT after close()"))

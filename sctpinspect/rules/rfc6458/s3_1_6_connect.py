@@ -1,0 +1,36 @@
+"""RFC 6458 §3.1.6: connect()."""
+
+import polars as pl
+
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.calls import succeeded
+from sctpinspect.rules.queries import first_inits, found
+from sctpinspect.tables.associations import ENDPOINT
+
+
+@rule(
+    "rfc6458/3.1.6/connect-sends-init",
+    level=Level.MUST,
+    cites=["RFC 6458 §3.1.6", "RFC 6458 §4.1.5"],
+    needs=[Need.HANDSHAKE],
+)
+def connect_sends_init(t: View) -> Judgement:
+    """connect() sends INIT to the address and port given.
+
+    What it checks: that the first INIT of the association leaves after the call began, for the address and
+    port that it names.
+    Why it matters: the call is the only cause that the INIT can have.
+    What the capture must contain: the journal of the initiator and the handshake.
+    Known exceptions: none.
+    References: RFC 6458 §3.1.6; RFC 6458 §4.1.5.
+    """
+    calls = succeeded(t, "connect").select(*ENDPOINT, "call", "address", "port", "start_ns")
+    subjects = first_inits(t).join(calls, on=ENDPOINT, maintain_order="left")
+    violations = subjects.filter(
+        (pl.col("destination") != pl.col("address"))
+        | (pl.col("destination_port") != pl.col("port"))
+        | (pl.col("time_ns") < pl.col("start_ns"))
+    )
+    expected = pl.format("INIT to {} port {} after the call", "address", "port")
+    actual = pl.format("INIT to {} port {}", "destination", "destination_port")
+    return Judgement(subjects, found(violations, expected, actual))

@@ -1,0 +1,69 @@
+"""RFC 6458 §4.1.5: connect() of a one-to-one style socket, and what it returns."""
+
+import polars as pl
+
+from sctpinspect.protocol import ChunkType
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.calls import succeeded
+from sctpinspect.rules.queries import first_inits, found
+from sctpinspect.tables.associations import ENDPOINT, is_type
+
+
+@rule(
+    "rfc6458/4.1.5/connect-returns-established",
+    level=Level.MUST,
+    cites=["RFC 6458 §4.1.5", "RFC 6458 §9.9"],
+    needs=[Need.HANDSHAKE],
+)
+def connect_returns_established(t: View) -> Judgement:
+    """A blocking connect() or sctp_connectx() succeeds only after the COOKIE ACK.
+
+    What it checks: that a call without an error ends after the COOKIE ACK was sent to its side.
+    Why it matters: a program takes success for an association that is up.
+    What the capture must contain: the journal of the initiator and the handshake.
+    Known exceptions: a call that does not wait fails with EINPROGRESS and is not judged.
+    References: RFC 6458 §4.1.5; RFC 6458 §9.9.
+    """
+    calls = succeeded(t, "connect", "sctp_connectx").select(*ENDPOINT, "call", "name", "start_ns", "end_ns")
+    up = t.associations.filter(pl.col("established_ns").is_not_null()).select(
+        "association", "established_ns", frame="cookie_ack_frame"
+    )
+    initiators = first_inits(t).select(ENDPOINT)
+    subjects = calls.join(up, on="association", maintain_order="left").join(
+        initiators, on=ENDPOINT, how="semi"
+    )
+    violations = subjects.filter(pl.col("end_ns") <= pl.col("established_ns"))
+    return Judgement(
+        subjects, found(violations, "the call to end after COOKIE ACK", "COOKIE ACK after its end")
+    )
+
+
+@rule("rfc6458/4.1.5/connect-errno", level=Level.MUST, cites=["RFC 6458 §4.1.5"], needs=[Need.COUNTERS])
+def connect_errno(t: View) -> Judgement:
+    """connect() fails with ECONNREFUSED only if the peer refused.
+
+    What it checks: that an ABORT or an ICMP error from one of the addresses given came while the call ran.
+    Why it matters: "refused" tells the user that the host is there and the port is closed.
+    What the capture must contain: the journal, and no drops.
+    Known exceptions: none.
+    References: RFC 6458 §4.1.5.
+    """
+    subjects = t.calls.filter(
+        pl.col("name").is_in(["connect", "sctp_connectx"]) & (pl.col("errno") == "ECONNREFUSED")
+    ).with_columns(peers=pl.coalesce("addresses", pl.concat_list("address")))
+    refusals = pl.concat(
+        [
+            t.chunks.filter(is_type(ChunkType.ABORT)).select(
+                "time_ns", peer="source", peer_port="source_port"
+            ),
+            t.icmp_errors.select("time_ns", peer="quoted_destination", peer_port="quoted_destination_port"),
+        ]
+    )
+    refused = (
+        subjects.explode("peers")
+        .join(refusals, left_on=["peers", "port"], right_on=["peer", "peer_port"])
+        .filter(pl.col("time_ns").is_between("start_ns", "end_ns"))
+        .select("call")
+    )
+    violations = subjects.join(refused, on="call", how="anti", maintain_order="left")
+    return Judgement(subjects, found(violations, "an ABORT or an ICMP error", "ECONNREFUSED without either"))

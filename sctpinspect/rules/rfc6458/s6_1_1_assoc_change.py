@@ -1,0 +1,123 @@
+"""RFC 6458 §6.1.1: SCTP_ASSOC_CHANGE."""
+
+import polars as pl
+
+from sctpinspect.protocol import ChunkType
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.calls import number, result, streams_are_negotiated
+from sctpinspect.rules.queries import found
+from sctpinspect.tables.associations import is_type
+
+
+def _notified(t: View, state: str) -> pl.LazyFrame:
+    return t.calls.filter(
+        (pl.col("notification") == "SCTP_ASSOC_CHANGE")
+        & (pl.col("state") == state)
+        & pl.col("association").is_not_null()
+    )
+
+
+@rule(
+    "rfc6458/6.1.1/notify-comm-up",
+    level=Level.MUST,
+    cites=["RFC 6458 §6.1.1", "RFC 9260 §5.1"],
+    needs=[Need.HANDSHAKE],
+)
+def notify_comm_up(t: View) -> Judgement:
+    """SCTP_COMM_UP comes once the association is established.
+
+    What it checks: that the responder is told after COOKIE ECHO, the initiator after COOKIE ACK.
+    Why it matters: what is sent before that may go nowhere.
+    What the capture must contain: the journal with notifications, and the handshake.
+    Known exceptions: none.
+    References: RFC 6458 §6.1.1; RFC 9260 §5.1.
+    """
+    moments = (
+        t.chunks.filter(
+            is_type(ChunkType.COOKIE_ECHO, ChunkType.COOKIE_ACK) & pl.col("association").is_not_null()
+        )
+        .with_columns(side=(1 - pl.col("side")).cast(pl.UInt8))
+        .unique(["association", "side"], keep="first", maintain_order=True)
+        .select("association", "side", "frame", "chunk", "time_ns", "type_name")
+    )
+    calls = _notified(t, "SCTP_COMM_UP").select("association", "side", "call", "end_ns")
+    subjects = calls.join(moments, on=["association", "side"], maintain_order="left")
+    violations = subjects.filter(pl.col("end_ns") <= pl.col("time_ns"))
+    expected = pl.format("the notification after {}", "type_name")
+    return Judgement(subjects, found(violations, expected, "it came before"))
+
+
+@rule(
+    "rfc6458/6.1.1/comm-up-streams",
+    level=Level.MUST,
+    cites=["RFC 6458 §6.1.1", "RFC 9260 §5.1.1"],
+    needs=[Need.HANDSHAKE],
+)
+def comm_up_streams(t: View) -> Judgement:
+    """SCTP_COMM_UP tells the numbers of streams that were negotiated.
+
+    What it checks: sac_outbound_streams is the smaller of the own OS and the peer's MIS, sac_inbound_streams
+    the smaller of the peer's OS and the own MIS.
+    Why it matters: the program uses streams up to these numbers.
+    What the capture must contain: the journal with notifications, and the handshake.
+    Known exceptions: none.
+    References: RFC 6458 §6.1.1; RFC 9260 §5.1.1.
+    """
+    calls = (
+        _notified(t, "SCTP_COMM_UP")
+        .with_columns(
+            outbound=number(result("notification.sac_outbound_streams")),
+            inbound=number(result("notification.sac_inbound_streams")),
+        )
+        .drop("frame")
+    )
+    return streams_are_negotiated(t, calls)
+
+
+@rule("rfc6458/6.1.1/notify-shutdown-comp", level=Level.MUST, cites=["RFC 6458 §6.1.1", "RFC 9260 §9.2"])
+def notify_shutdown_comp(t: View) -> Judgement:
+    """SCTP_SHUTDOWN_COMP comes once the shutdown sequence is over.
+
+    What it checks: that the association ended with SHUTDOWN COMPLETE, and that SHUTDOWN ACK came before the
+    call returned.
+    Why it matters: the program takes all its data for delivered.
+    What the capture must contain: the journal with notifications, and the end of the association.
+    Known exceptions: an association whose end is not in the capture is not judged.
+    References: RFC 6458 §6.1.1; RFC 9260 §9.2.
+    """
+    acks = (
+        t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK) & pl.col("association").is_not_null())
+        .group_by("association")
+        .agg(ack_ns=pl.col("time_ns").min())
+    )
+    ends = t.associations.filter(pl.col("end").is_not_null()).select(
+        "association", pl.col("end").cast(pl.String), frame="end_frame"
+    )
+    calls = _notified(t, "SCTP_SHUTDOWN_COMP").select("association", "side", "call", "end_ns")
+    subjects = calls.join(ends, on="association", maintain_order="left").join(
+        acks, on="association", how="left", maintain_order="left"
+    )
+    right = (pl.col("end") == "shutdown") & (pl.col("ack_ns") < pl.col("end_ns")).fill_null(False)
+    actual = pl.format("the notification; the association's end is {}", "end")
+    return Judgement(subjects, found(subjects.filter(~right), "the shutdown sequence before it", actual))
+
+
+@rule("rfc6458/6.1.1/notify-comm-lost", level=Level.MUST, cites=["RFC 6458 §6.1.1", "RFC 9260 §9.1"])
+def notify_comm_lost(t: View) -> Judgement:
+    """SCTP_COMM_LOST comes when the association was aborted or the peer no longer answers.
+
+    What it checks: that the association did not end with SHUTDOWN COMPLETE, and that an ABORT that ended it
+    came before the call returned.
+    Why it matters: the program must know whether data may be lost.
+    What the capture must contain: the journal with notifications, and the end of the association.
+    Known exceptions: an association without an end in the capture is not judged.
+    References: RFC 6458 §6.1.1; RFC 9260 §9.1.
+    """
+    ends = t.associations.filter(pl.col("end").is_not_null()).select(
+        "association", "end_ns", pl.col("end").cast(pl.String), frame="end_frame"
+    )
+    calls = _notified(t, "SCTP_COMM_LOST").select("association", "side", "call", returned_ns="end_ns")
+    subjects = calls.join(ends, on="association", maintain_order="left")
+    right = (pl.col("end") == "abort") & (pl.col("end_ns") < pl.col("returned_ns"))
+    actual = pl.format("the notification; the association's end is {}", "end")
+    return Judgement(subjects, found(subjects.filter(~right), "an ABORT before it", actual))

@@ -1,0 +1,60 @@
+"""RFC 6458 §9.9: sctp_connectx()."""
+
+import polars as pl
+
+from sctpinspect.protocol import ChunkType
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.queries import announced, beside_peer, found, texts
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
+
+
+def _calls(t: View) -> pl.LazyFrame:
+    return t.calls.filter((pl.col("name") == "sctp_connectx") & pl.col("association").is_not_null()).select(
+        *ENDPOINT, "call", "start_ns", given="addresses", given_port="port"
+    )
+
+
+@rule("rfc6458/9.9/connectx-tries-all-addresses", level=Level.MUST, cites=["RFC 6458 §9.9"])
+def connectx_tries_all_addresses(t: View) -> Judgement:
+    """sctp_connectx() sends INIT to the addresses given, and to no others.
+
+    What it checks: destination and port of every INIT of the association, and that it left after the call
+    began.
+    Why it matters: the peer is known by these addresses alone.
+    What the capture must contain: the journal of the initiator and an INIT.
+    Known exceptions: none.
+    References: RFC 6458 §9.9.
+    """
+    inits = t.chunks.filter(is_type(ChunkType.INIT))
+    subjects = inits.join(_calls(t), on=ENDPOINT, maintain_order="left")
+    right = (
+        pl.col("given").list.contains(pl.col("destination"))
+        & (pl.col("destination_port") == pl.col("given_port"))
+        & (pl.col("time_ns") >= pl.col("start_ns"))
+    )
+    expected = pl.format("INIT to {} port {} after the call", pl.col("given").list.join(" or "), "given_port")
+    actual = pl.format("INIT to {} port {}", "destination", "destination_port")
+    return Judgement(subjects, found(subjects.filter(~right), expected, actual))
+
+
+@rule(
+    "rfc6458/9.9/connectx-addresses-announced",
+    level=Level.SHOULD,
+    cites=["RFC 6458 §9.9", "RFC 9260 §5.1.2"],
+    needs=[Need.HANDSHAKE],
+)
+def connectx_addresses_announced(t: View) -> Judgement:
+    """The addresses given to sctp_connectx() are addresses that the peer announces.
+
+    What it checks: each address given against the source of the INIT ACK and the addresses in it.
+    Why it matters: an address that is not the peer's belongs to nobody, or to somebody else.
+    What the capture must contain: the journal of the initiator and the handshake.
+    Known exceptions: none.
+    References: RFC 6458 §9.9; RFC 9260 §5.1.2.
+    """
+    told = announced(t).select("association", side=peer(), given="address")
+    subjects = beside_peer(_calls(t).explode("given"), t.endpoints, frame="init_frame", addresses="addresses")
+    known = subjects.filter(pl.col("frame").is_not_null())
+    violations = known.join(told, on=[*ENDPOINT, "given"], how="anti", maintain_order="left")
+    expected = pl.format("an INIT ACK that announces {}", "given")
+    return Judgement(known, found(violations, expected, pl.format("addresses seen: {}", texts("addresses"))))

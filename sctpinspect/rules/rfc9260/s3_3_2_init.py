@@ -1,0 +1,99 @@
+"""RFC 9260 §3.3.2: the fields of INIT, and of INIT ACK, which has the same."""
+
+import polars as pl
+
+from sctpinspect.protocol import ChunkType
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.queries import USER_DATA, first_transmissions, found, with_moved_numbers
+from sctpinspect.tables.associations import ENDPOINT, is_type
+
+BOTH = ["RFC 9260 §3.3.2", "RFC 9260 §3.3.3"]
+
+
+def _inits(t: View) -> pl.LazyFrame:
+    return t.chunks.filter(is_type(ChunkType.INIT, ChunkType.INIT_ACK))
+
+
+@rule("rfc9260/3.3.2/init-chunk-minimum-length", level=Level.MUST, cites=BOTH)
+def init_chunk_minimum_length(t: View) -> Judgement:
+    """INIT and INIT ACK hold all their fixed fields.
+
+    What it checks: that their length is 20 or more.
+    Why it matters: without Initiate Tag, a_rwnd, stream counts and initial TSN there is no association.
+    What the capture must contain: an INIT or INIT ACK.
+    Known exceptions: none.
+    References: RFC 9260 §3.3.2; RFC 9260 §3.3.3.
+    """
+    subjects = _inits(t)
+    violations = subjects.filter(pl.col("length") < 20)
+    return Judgement(subjects, found(violations, "a length of 20 or more", pl.format("length {}", "length")))
+
+
+@rule("rfc9260/3.3.2/initiate-tag-nonzero", level=Level.MUST, cites=[*BOTH, "RFC 9260 §5.3.1"])
+def initiate_tag_nonzero(t: View) -> Judgement:
+    """The Initiate Tag of INIT and INIT ACK is not 0.
+
+    What it checks: the Initiate Tag field.
+    Why it matters: tag 0 marks packets with an INIT; an endpoint that chose it could never be addressed.
+    What the capture must contain: an INIT or INIT ACK.
+    Known exceptions: none.
+    References: RFC 9260 §3.3.2; RFC 9260 §3.3.3; RFC 9260 §5.3.1.
+    """
+    subjects = _inits(t).filter(pl.col("initiate_tag").is_not_null())
+    violations = subjects.filter(pl.col("initiate_tag") == 0)
+    return Judgement(subjects, found(violations, "an Initiate Tag other than 0", "Initiate Tag 0"))
+
+
+@rule("rfc9260/3.3.2/init-stream-counts-nonzero", level=Level.MUST, cites=BOTH)
+def init_stream_counts_nonzero(t: View) -> Judgement:
+    """INIT and INIT ACK ask for at least one outbound and allow at least one inbound stream.
+
+    What it checks: the two stream counts (OS and MIS).
+    Why it matters: with no stream there is nothing to send on; the receiver refuses with an ABORT.
+    What the capture must contain: an INIT or INIT ACK.
+    Known exceptions: none.
+    References: RFC 9260 §3.3.2; RFC 9260 §3.3.3.
+    """
+    subjects = _inits(t).filter(pl.col("outbound_streams").is_not_null())
+    violations = subjects.filter((pl.col("outbound_streams") == 0) | (pl.col("inbound_streams") == 0))
+    actual = pl.format("{} outbound, {} inbound streams", "outbound_streams", "inbound_streams")
+    return Judgement(subjects, found(violations, "at least 1 of each", actual))
+
+
+@rule("rfc9260/3.3.2/a-rwnd-minimum", level=Level.MUST, cites=BOTH)
+def a_rwnd_minimum(t: View) -> Judgement:
+    """The a_rwnd of INIT and INIT ACK is at least 1500 bytes.
+
+    What it checks: the advertised receiver window of the handshake. SACKs may go down to 0.
+    Why it matters: the peer must be able to send one packet of full size; it refuses less with an ABORT.
+    What the capture must contain: an INIT or INIT ACK.
+    Known exceptions: none.
+    References: RFC 9260 §3.3.2; RFC 9260 §3.3.3.
+    """
+    subjects = _inits(t).filter(pl.col("a_rwnd").is_not_null())
+    violations = subjects.filter(pl.col("a_rwnd") < 1500)
+    return Judgement(subjects, found(violations, "1500 or more", pl.format("a_rwnd {}", "a_rwnd")))
+
+
+@rule(
+    "rfc9260/3.3.2/first-tsn-is-initial-tsn",
+    level=Level.MUST,
+    cites=BOTH,
+    needs=[Need.HANDSHAKE],
+    to_fail=[Need.NO_LOSS],
+)
+def first_tsn_is_initial_tsn(t: View) -> Judgement:
+    """The first DATA of a side has the initial TSN of its INIT or INIT ACK.
+
+    What it checks: the lowest TSN that each side used.
+    Why it matters: the peer counts from the initial TSN; it takes DATA below it for a duplicate, above it for
+    a gap.
+    What the capture must contain: the handshake and DATA. A violation counts only where the capture states
+    that it dropped nothing and shows no sign of loss, such as a TSN acknowledged and never seen.
+    Known exceptions: associations with RE_CONFIG or FORWARD_TSN are left out.
+    References: RFC 9260 §3.3.2; RFC 9260 §3.3.3.
+    """
+    subjects = first_transmissions(t, *USER_DATA).unique(ENDPOINT, keep="first", maintain_order=True)
+    violations = subjects.filter(pl.col("position") != 0)
+    expected = pl.format("TSN {}", "initial_tsn_of_side")
+    return with_moved_numbers(t, subjects, found(violations, expected, pl.format("TSN {} first", "tsn")))

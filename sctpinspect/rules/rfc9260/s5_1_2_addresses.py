@@ -1,0 +1,90 @@
+"""RFC 9260 §5.1.2: which addresses an association uses."""
+
+import polars as pl
+
+from sctpinspect.protocol import ChunkType
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.queries import announced, found
+from sctpinspect.tables.associations import is_type, peer
+
+
+@rule(
+    "rfc9260/5.1.2/init-ack-to-init-source", level=Level.MUST, cites=["RFC 9260 §5.1.2", "RFC 9260 §5.1 (B)"]
+)
+def init_ack_to_init_source(t: View) -> Judgement:
+    """INIT ACK goes to the address that the INIT came from.
+
+    What it checks: destination of each INIT ACK against the sources of the INITs with the tag that it
+    carries.
+    Why it matters: otherwise anybody could make the responder send to a third host.
+    What the capture must contain: an INIT and its INIT ACK.
+    Known exceptions: none.
+    References: RFC 9260 §5.1.2; RFC 9260 §5.1 (B).
+    """
+    pair = ["association", "verification_tag"]
+    inits = t.chunks.filter(is_type(ChunkType.INIT)).select(
+        "association", "source", verification_tag="initiate_tag"
+    )
+    origin = inits.unique(pair, keep="first").rename({"source": "origin"})
+    subjects = t.chunks.filter(is_type(ChunkType.INIT_ACK)).join(origin, on=pair, maintain_order="left")
+    violations = subjects.join(
+        inits, left_on=[*pair, "destination"], right_on=[*pair, "source"], how="anti", maintain_order="left"
+    )
+    return Judgement(
+        subjects, found(violations, pl.format("sent to {}", "origin"), pl.format("sent to {}", "destination"))
+    )
+
+
+@rule(
+    "rfc9260/5.1.2/destination-in-peer-address-set",
+    level=Level.SHOULD,
+    cites=["RFC 9260 §5.1.2 (C)"],
+    needs=[Need.HANDSHAKE],
+)
+def destination_in_peer_address_set(t: View) -> Judgement:
+    """Packets go only to addresses that the peer announced.
+
+    What it checks: that each destination is the source of the peer's INIT or INIT ACK, is listed in it, or
+    was added by an ASCONF.
+    Why it matters: the peer does not know itself by another address, and will answer with an ABORT.
+    What the capture must contain: the handshake.
+    Known exceptions: the INIT itself, for which nothing is announced yet. Address translation between the two
+    endpoints and the capture shows as a violation.
+    References: RFC 9260 §5.1.2 (C).
+    """
+    inits = t.chunks.filter(is_type(ChunkType.INIT)).select("packet")
+    subjects = t.packets.filter(pl.col("association").is_not_null()).join(
+        inits, on="packet", how="anti", maintain_order="left"
+    )
+    known = announced(t).select("association", side=peer(), destination="address")
+    violations = subjects.join(
+        known, on=["association", "side", "destination"], how="anti", maintain_order="left"
+    )
+    return Judgement(
+        subjects, found(violations, "an address of the peer", pl.format("sent to {}", "destination"))
+    )
+
+
+@rule(
+    "rfc9260/5.1.2/source-in-own-address-set",
+    level=Level.SHOULD,
+    cites=["RFC 9260 §5.1.2 (C)", "RFC 9260 §3.3.2.1"],
+    needs=[Need.HANDSHAKE],
+)
+def source_in_own_address_set(t: View) -> Judgement:
+    """Packets come only from addresses that their sender announced.
+
+    What it checks: that each source is that of the sender's INIT or INIT ACK, is listed in it, or was added
+    by an ASCONF.
+    Why it matters: the peer looks for the association by the source address, and does not find it.
+    What the capture must contain: the handshake.
+    Known exceptions: an ASCONF may come from the address that it adds.
+    References: RFC 9260 §5.1.2 (C); RFC 9260 §3.3.2.1.
+    """
+    asconfs = t.chunks.filter(is_type(ChunkType.ASCONF)).select("packet")
+    subjects = t.packets.filter(pl.col("association").is_not_null()).join(
+        asconfs, on="packet", how="anti", maintain_order="left"
+    )
+    known = announced(t).select("association", "side", source="address")
+    violations = subjects.join(known, on=["association", "side", "source"], how="anti", maintain_order="left")
+    return Judgement(subjects, found(violations, "an announced address", pl.format("sent from {}", "source")))

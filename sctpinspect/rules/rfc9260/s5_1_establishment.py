@@ -1,0 +1,170 @@
+"""RFC 9260 §5.1: the handshake INIT, INIT ACK, COOKIE ECHO, COOKIE ACK."""
+
+import polars as pl
+
+from sctpinspect.protocol import ChunkType
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.queries import (
+    MILLISECOND,
+    acknowledged,
+    acknowledged_late,
+    found,
+    hexadecimal,
+    unanswered,
+)
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
+
+
+@rule("rfc9260/5.1/init-ack-vtag", level=Level.MUST, cites=["RFC 9260 §5.1 (B)", "RFC 9260 §8.5"])
+def init_ack_vtag(t: View) -> Judgement:
+    """The packet with an INIT ACK carries the Initiate Tag of the INIT that it answers.
+
+    What it checks: the verification tag of each INIT ACK against the Initiate Tags of the peer's INITs.
+    Why it matters: the initiator drops an INIT ACK with any other tag, and anybody could forge one.
+    What the capture must contain: an INIT and its INIT ACK.
+    Known exceptions: none.
+    References: RFC 9260 §5.1 (B); RFC 9260 §8.5.
+    """
+    inits = t.chunks.filter(is_type(ChunkType.INIT) & pl.col("association").is_not_null()).select(
+        "association", side=peer(), tag="initiate_tag"
+    )
+    asked = inits.group_by("association", "side").agg(pl.col("tag").first())
+    subjects = t.chunks.filter(is_type(ChunkType.INIT_ACK)).join(
+        asked, on=["association", "side"], maintain_order="left"
+    )
+    violations = subjects.join(
+        inits,
+        left_on=["association", "side", "verification_tag"],
+        right_on=["association", "side", "tag"],
+        how="anti",
+        maintain_order="left",
+    )
+    actual = pl.format("verification tag {}", hexadecimal(pl.col("verification_tag")))
+    return Judgement(subjects, found(violations, hexadecimal(pl.col("tag")), actual))
+
+
+@rule(
+    "rfc9260/5.1/init-is-answered",
+    level=Level.SHOULD,
+    cites=["RFC 9260 §5.1 (B)"],
+    to_fail=[Need.COUNTERS, Need.DELIVERY],
+)
+def init_is_answered(t: View) -> Judgement:
+    """An INIT is answered with INIT ACK or ABORT.
+
+    What it checks: that the peer answers at all.
+    Why it matters: silence costs the initiator minutes of retransmissions.
+    What the capture must contain: an INIT and half a second after it. A violation counts only in a capture of
+    the sandbox without drops and impairment: elsewhere the INIT or its answer may have been lost.
+    Known exceptions: an INIT that must be dropped in silence (Initiate Tag 0) is not judged.
+    References: RFC 9260 §5.1 (B).
+    """
+    inits = t.chunks.filter(is_type(ChunkType.INIT) & (pl.col("initiate_tag") != 0))
+    asked, silent, _ = unanswered(t, inits, t.chunks.filter(is_type(ChunkType.INIT_ACK, ChunkType.ABORT)))
+    return Judgement(asked, found(silent, "INIT ACK or ABORT", "no answer"))
+
+
+@rule(
+    "rfc9260/5.1/cookie-echo-follows-init-ack",
+    level=Level.MUST,
+    cites=["RFC 9260 §5.1 (C)"],
+    to_fail=[Need.NO_LOSS, Need.DELIVERY],
+)
+def cookie_echo_follows_init_ack(t: View) -> Judgement:
+    """An INIT ACK is answered with COOKIE ECHO, or refused with ABORT.
+
+    What it checks: that the initiator goes on with the handshake that it began.
+    Why it matters: without COOKIE ECHO there is no association.
+    What the capture must contain: an INIT ACK and half a second after it. A violation counts only in a
+    capture of the sandbox without drops and impairment.
+    Known exceptions: none.
+    References: RFC 9260 §5.1 (C).
+    """
+    answers = t.chunks.filter(is_type(ChunkType.COOKIE_ECHO, ChunkType.ABORT))
+    asked, silent, _ = unanswered(t, t.chunks.filter(is_type(ChunkType.INIT_ACK)), answers)
+    return Judgement(asked, found(silent, "COOKIE ECHO", "no answer"))
+
+
+@rule(
+    "rfc9260/5.1/cookie-ack-answers-echo",
+    level=Level.MUST,
+    cites=["RFC 9260 §5.1 (D)", "RFC 9260 §5.1.5"],
+    to_fail=[Need.NO_LOSS, Need.DELIVERY],
+)
+def cookie_ack_answers_echo(t: View) -> Judgement:
+    """A COOKIE ECHO is answered with COOKIE ACK, or refused with ERROR or ABORT.
+
+    What it checks: that the responder ends the handshake.
+    Why it matters: the initiator may send nothing else before it has the COOKIE ACK.
+    What the capture must contain: a COOKIE ECHO and half a second after it. A violation counts only in a
+    capture of the sandbox without drops and impairment.
+    Known exceptions: a cookie that the peer did not issue must be dropped in silence; cookie-echo-exact
+    tells.
+    References: RFC 9260 §5.1 (D); RFC 9260 §5.1.5.
+    """
+    answers = t.chunks.filter(is_type(ChunkType.COOKIE_ACK, ChunkType.ERROR, ChunkType.ABORT))
+    asked, silent, _ = unanswered(t, t.chunks.filter(is_type(ChunkType.COOKIE_ECHO)), answers)
+    return Judgement(asked, found(silent, "COOKIE ACK", "no answer"))
+
+
+@rule("rfc9260/5.1/cookie-echo-first-chunk", level=Level.MUST, cites=["RFC 9260 §5.1 (C)"])
+def cookie_echo_first_chunk(t: View) -> Judgement:
+    """COOKIE ECHO is the first chunk of its packet.
+
+    What it checks: the chunks in front of each COOKIE ECHO.
+    Why it matters: the receiver has no association yet for which it could process them.
+    What the capture must contain: a COOKIE ECHO.
+    Known exceptions: an AUTH chunk may stand in front of it (RFC 4895 §6.3).
+    References: RFC 9260 §5.1 (C).
+    """
+    return _first_chunk(t, ChunkType.COOKIE_ECHO)
+
+
+@rule("rfc9260/5.1/cookie-ack-first-chunk", level=Level.MUST, cites=["RFC 9260 §5.1 (D)", "RFC 9260 §3.3.12"])
+def cookie_ack_first_chunk(t: View) -> Judgement:
+    """COOKIE ACK is the first chunk of its packet.
+
+    What it checks: the chunks in front of each COOKIE ACK.
+    Why it matters: only with it the initiator is established and may process them.
+    What the capture must contain: a COOKIE ACK.
+    Known exceptions: an AUTH chunk may stand in front of it (RFC 4895 §6.3).
+    References: RFC 9260 §5.1 (D); RFC 9260 §3.3.12.
+    """
+    return _first_chunk(t, ChunkType.COOKIE_ACK)
+
+
+def _first_chunk(t: View, type: ChunkType) -> Judgement:
+    subjects = t.chunks.filter(is_type(type))
+    others = t.chunks.filter(~is_type(ChunkType.AUTH)).group_by("packet").agg(first=pl.col("chunk").min())
+    violations = subjects.join(others, on="packet", maintain_order="left").filter(
+        pl.col("first") < pl.col("chunk")
+    )
+    return Judgement(
+        subjects, found(violations, "the first place", pl.format("chunk {}", pl.col("chunk") + 1))
+    )
+
+
+@rule(
+    "rfc9260/5.1/first-data-acked-immediately",
+    level=Level.MUST,
+    cites=["RFC 9260 §5.1"],
+    needs=[Need.HANDSHAKE],
+    to_fail=[Need.NO_LOSS, Need.DELIVERY],
+)
+def first_data_acked_immediately(t: View) -> Judgement:
+    """The first DATA of an association is acknowledged immediately.
+
+    What it checks: that the SACK for the first DATA of each side comes within 150 ms, well below the usual
+    delay of 200 ms.
+    Why it matters: the sender gets its first RTT sample from it.
+    What the capture must contain: the handshake, the first DATA and its SACK. A violation counts only in a
+    capture of the sandbox without drops and impairment.
+    Known exceptions: none.
+    References: RFC 9260 §5.1.
+    """
+    first = (
+        acknowledged(t)
+        .filter(pl.col("tsn") == pl.col("tsn").first().over(ENDPOINT))
+        .with_columns(side=peer())
+    )
+    return Judgement(first, acknowledged_late(first, 150 * MILLISECOND, "an acknowledgement at once"))

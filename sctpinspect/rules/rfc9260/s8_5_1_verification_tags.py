@@ -1,0 +1,121 @@
+"""RFC 9260 §8.5.1: exceptions in verification tag rules."""
+
+import polars as pl
+
+from sctpinspect.protocol import ChunkType
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.queries import beside_own, beside_peer, found, hexadecimal
+from sctpinspect.tables.associations import is_type, peer
+
+_ACTUAL = pl.format("verification tag {}", hexadecimal(pl.col("verification_tag")))
+
+
+@rule("rfc9260/8.5.1/init-vtag-zero", level=Level.MUST, cites=["RFC 9260 §8.5.1 (A)", "RFC 9260 §3.1"])
+def init_vtag_zero(t: View) -> Judgement:
+    """A packet with an INIT has verification tag 0.
+
+    What it checks: the common header of every packet with an INIT.
+    Why it matters: the peer has not chosen its tag yet; with another one the INIT is out of the blue.
+    What the capture must contain: an INIT.
+    Known exceptions: none.
+    References: RFC 9260 §8.5.1 (A); RFC 9260 §3.1.
+    """
+    subjects = t.chunks.filter(is_type(ChunkType.INIT))
+    return Judgement(subjects, found(subjects.filter(pl.col("verification_tag") != 0), "0", _ACTUAL))
+
+
+@rule("rfc9260/8.5.1/vtag-zero-only-for-init", level=Level.MUST, cites=["RFC 9260 §8.5.1 (A)"])
+def vtag_zero_only_for_init(t: View) -> Judgement:
+    """Verification tag 0 stands only on packets with an INIT.
+
+    What it checks: every packet without an INIT.
+    Why it matters: an Initiate Tag is never 0, so the receiver drops the packet.
+    What the capture must contain: a packet without an INIT.
+    Known exceptions: an ABORT or SHUTDOWN COMPLETE with the T bit may reflect the 0 of what it answers.
+    References: RFC 9260 §8.5.1 (A).
+    """
+    exempt = t.chunks.filter(is_type(ChunkType.INIT) | pl.col("tag_reflected").fill_null(False)).select(
+        "packet"
+    )
+    subjects = t.packets.filter(
+        (pl.col("chunks_in_packet") > 0) & pl.col("verification_tag").is_not_null()
+    ).join(exempt, on="packet", how="anti", maintain_order="left")
+    violations = subjects.filter(pl.col("verification_tag") == 0)
+    return Judgement(subjects, found(violations, "the Initiate Tag of the receiver", "verification tag 0"))
+
+
+@rule(
+    "rfc9260/8.5.1/cookie-echo-vtag",
+    level=Level.MUST,
+    cites=["RFC 9260 §8.5.1 (D)"],
+    needs=[Need.HANDSHAKE],
+)
+def cookie_echo_vtag(t: View) -> Judgement:
+    """The packet with a COOKIE ECHO carries the Initiate Tag of the INIT ACK.
+
+    What it checks: its verification tag against the Initiate Tags of the peer's INIT ACKs.
+    Why it matters: the responder compares it with the tag in the cookie.
+    What the capture must contain: INIT ACK and COOKIE ECHO.
+    Known exceptions: none.
+    References: RFC 9260 §8.5.1 (D).
+    """
+    tags = t.chunks.filter(is_type(ChunkType.INIT_ACK) & pl.col("association").is_not_null()).select(
+        "association", side=peer(), tag="initiate_tag"
+    )
+    last = tags.group_by("association", "side").agg(pl.col("tag").last())
+    subjects = t.chunks.filter(is_type(ChunkType.COOKIE_ECHO)).join(
+        last, on=["association", "side"], maintain_order="left"
+    )
+    violations = subjects.join(
+        tags,
+        left_on=["association", "side", "verification_tag"],
+        right_on=["association", "side", "tag"],
+        how="anti",
+        maintain_order="left",
+    )
+    return Judgement(subjects, found(violations, hexadecimal(pl.col("tag")), _ACTUAL))
+
+
+def _tag_and_t_bit(t: View, type: ChunkType) -> Judgement:
+    """T clear: the peer's tag; T set: the own tag, reflected from the packet that is answered."""
+    chunks = t.chunks.filter(is_type(type) & pl.col("association").is_not_null())
+    with_tags = beside_own(beside_peer(chunks, t.endpoints, peer_tag="tag"), t.endpoints, own_tag="tag")
+    subjects = with_tags.with_columns(
+        tag=pl.when("tag_reflected").then("own_tag").otherwise("peer_tag")
+    ).filter(pl.col("tag").is_not_null())
+    violations = subjects.filter(pl.col("verification_tag") != pl.col("tag"))
+    t_bit = pl.when("tag_reflected").then(pl.lit("set")).otherwise(pl.lit("clear"))
+    expected = pl.format("{} with T {}", hexadecimal(pl.col("tag")), t_bit)
+    return Judgement(subjects, found(violations, expected, _ACTUAL))
+
+
+@rule("rfc9260/8.5.1/abort-tag-and-t-bit", level=Level.MUST, cites=["RFC 9260 §8.5.1 (B)", "RFC 9260 §3.3.7"])
+def abort_tag_and_t_bit(t: View) -> Judgement:
+    """ABORT carries the tag of its receiver with T clear, or a reflected tag with T set.
+
+    What it checks: T clear: the verification tag is the one that the receiver chose; T set: it is the one
+    that stands on packets to the sender of the ABORT.
+    Why it matters: the receiver ignores the ABORT otherwise, and the association lingers.
+    What the capture must contain: an ABORT of an association whose tags are known.
+    Known exceptions: none.
+    References: RFC 9260 §8.5.1 (B); RFC 9260 §3.3.7.
+    """
+    return _tag_and_t_bit(t, ChunkType.ABORT)
+
+
+@rule(
+    "rfc9260/8.5.1/shutdown-complete-tag-and-t-bit",
+    level=Level.MUST,
+    cites=["RFC 9260 §8.5.1 (C)", "RFC 9260 §3.3.13"],
+)
+def shutdown_complete_tag_and_t_bit(t: View) -> Judgement:
+    """SHUTDOWN COMPLETE carries the tag of its receiver with T clear, or a reflected tag with T set.
+
+    What it checks: T clear: the verification tag is the one that the receiver chose; T set: it is the one of
+    the SHUTDOWN ACK.
+    Why it matters: the receiver ignores it otherwise and sends SHUTDOWN ACK again and again.
+    What the capture must contain: a SHUTDOWN COMPLETE of an association whose tags are known.
+    Known exceptions: none.
+    References: RFC 9260 §8.5.1 (C); RFC 9260 §3.3.13.
+    """
+    return _tag_and_t_bit(t, ChunkType.SHUTDOWN_COMPLETE)

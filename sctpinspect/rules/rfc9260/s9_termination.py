@@ -1,0 +1,144 @@
+"""RFC 9260 §9: termination."""
+
+import polars as pl
+
+from sctpinspect.protocol import ChunkType
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.queries import PATIENCE_NS, USER_DATA, found, unanswered
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
+
+_REPLIES = [
+    ChunkType.ABORT,
+    ChunkType.SHUTDOWN_ACK,
+    ChunkType.SHUTDOWN_COMPLETE,
+    ChunkType.INIT,
+    ChunkType.INIT_ACK,
+]
+
+
+@rule(
+    "rfc9260/9/silence-after-close",
+    level=Level.MUST,
+    cites=["RFC 9260 §9", "RFC 9260 §9.2"],
+    to_fail=[Need.AT_SENDER, Need.DELIVERY],
+)
+def silence_after_close(t: View) -> Judgement:
+    """After SHUTDOWN COMPLETE or ABORT nothing more is sent in the association.
+
+    What it checks: the side that sent SHUTDOWN COMPLETE or ABORT from then on; its peer half a second later.
+    Why it matters: the association does not exist any more; whatever comes is out of the blue.
+    What the capture must contain: SHUTDOWN COMPLETE or ABORT. A violation counts only in a capture of the
+    sandbox without impairment.
+    Known exceptions: answers to out of the blue packets: ABORT, SHUTDOWN ACK and SHUTDOWN COMPLETE; a new
+    handshake.
+    References: RFC 9260 §9; RFC 9260 §9.2.
+    """
+    ends = t.associations.filter(pl.col("end").is_not_null()).select(
+        "association", "end", "end_frame", "end_ns"
+    )
+    enders = (
+        t.chunks.filter(is_type(ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE))
+        .join(ends, left_on=["association", "frame"], right_on=["association", "end_frame"])
+        .select("association", "packet", ender="side", end_packet="packet")
+        .unique("association")
+    )
+    subjects = t.endpoints.join(ends, on="association", maintain_order="left")
+    replies = t.chunks.filter(is_type(*_REPLIES)).select("packet")
+    violations = (
+        t.packets.join(ends, on="association", maintain_order="left")
+        .join(enders.drop("packet"), on="association", maintain_order="left")
+        .filter(pl.col("packet") > pl.col("end_packet"))
+        .filter((pl.col("side") == pl.col("ender")) | (pl.col("time_ns") - pl.col("end_ns") >= PATIENCE_NS))
+        .join(replies, on="packet", how="anti", maintain_order="left")
+    )
+    actual = pl.format("a packet after the {} in frame {}", pl.col("end").cast(pl.String), "end_frame")
+    return Judgement(subjects, found(violations, "silence", actual))
+
+
+@rule(
+    "rfc9260/9.2/shutdown-after-own-data-acked",
+    level=Level.MUST,
+    cites=["RFC 9260 §9.2"],
+    to_fail=[Need.AT_SENDER, Need.NO_LOSS],
+)
+def shutdown_after_own_data_acked(t: View) -> Judgement:
+    """SHUTDOWN and SHUTDOWN ACK are sent only when all own DATA is acknowledged.
+
+    What it checks: that each DATA sent before the first SHUTDOWN or SHUTDOWN ACK of a side was acknowledged
+    before it.
+    Why it matters: what is not acknowledged then is lost.
+    What the capture must contain: a SHUTDOWN or SHUTDOWN ACK of a side that sent DATA. A violation counts
+    only in a capture of the sandbox without drops.
+    Known exceptions: associations with FORWARD_TSN or RE_CONFIG, where DATA may have been given up, are not
+    judged.
+    References: RFC 9260 §9.2.
+    """
+    abandoning = t.chunks.filter(
+        is_type(ChunkType.FORWARD_TSN, ChunkType.I_FORWARD_TSN, ChunkType.RE_CONFIG)
+    ).select("association")
+    closing = (
+        t.chunks.filter(
+            is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK) & pl.col("association").is_not_null()
+        )
+        .join(abandoning, on="association", how="anti", maintain_order="left")
+        .unique(ENDPOINT, keep="first", maintain_order=True)
+        .select(*ENDPOINT, "packet", "frame", "chunk", "type_name")
+    )
+    own = t.chunks.filter(is_type(*USER_DATA)).select(*ENDPOINT, "tsn", "acked_frame", data_packet="packet")
+    sent = closing.join(own, on=ENDPOINT, maintain_order="left").filter(
+        pl.col("data_packet") < pl.col("packet")
+    )
+    subjects = sent.unique(ENDPOINT, keep="first", maintain_order=True)
+    violations = sent.filter(
+        pl.col("acked_frame").is_null() | (pl.col("acked_frame") > pl.col("frame"))
+    ).unique(ENDPOINT, keep="first", maintain_order=True)
+    actual = pl.format("{} while TSN {} is outstanding", "type_name", "tsn")
+    return Judgement(subjects, found(violations, "all own DATA acknowledged", actual))
+
+
+@rule(
+    "rfc9260/9.2/shutdown-ack-answers-shutdown",
+    level=Level.MUST,
+    cites=["RFC 9260 §9.2"],
+    to_fail=[Need.NO_LOSS, Need.DELIVERY],
+)
+def shutdown_ack_answers_shutdown(t: View) -> Judgement:
+    """A SHUTDOWN is answered with SHUTDOWN ACK.
+
+    What it checks: that the peer answers with SHUTDOWN ACK, or ABORT, once it has no outstanding DATA.
+    Why it matters: without it the association is neither open nor closed.
+    What the capture must contain: a SHUTDOWN and half a second after it. A violation counts only in a capture
+    of the sandbox without drops and impairment.
+    Known exceptions: a peer with DATA that is not acknowledged sends that first, and is not judged.
+    References: RFC 9260 §9.2.
+    """
+    outstanding = t.chunks.filter(is_type(*USER_DATA) & pl.col("acked_frame").is_null()).select(
+        "association", side=peer()
+    )
+    shutdowns = t.chunks.filter(is_type(ChunkType.SHUTDOWN)).join(
+        outstanding, on=ENDPOINT, how="anti", maintain_order="left"
+    )
+    answers = t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK, ChunkType.ABORT))
+    asked, silent, _ = unanswered(t, shutdowns, answers)
+    return Judgement(asked, found(silent, "SHUTDOWN ACK", "no answer"))
+
+
+@rule(
+    "rfc9260/9.2/shutdown-complete-answers-ack",
+    level=Level.MUST,
+    cites=["RFC 9260 §9.2"],
+    to_fail=[Need.NO_LOSS, Need.DELIVERY],
+)
+def shutdown_complete_answers_ack(t: View) -> Judgement:
+    """A SHUTDOWN ACK is answered with SHUTDOWN COMPLETE.
+
+    What it checks: that the peer answers with SHUTDOWN COMPLETE, or ABORT.
+    Why it matters: its sender retransmits SHUTDOWN ACK until then, and keeps the association.
+    What the capture must contain: a SHUTDOWN ACK and half a second after it. A violation counts only in a
+    capture of the sandbox without drops and impairment.
+    Known exceptions: none.
+    References: RFC 9260 §9.2.
+    """
+    answers = t.chunks.filter(is_type(ChunkType.SHUTDOWN_COMPLETE, ChunkType.ABORT))
+    asked, silent, _ = unanswered(t, t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK)), answers)
+    return Judgement(asked, found(silent, "SHUTDOWN COMPLETE", "no answer"))
