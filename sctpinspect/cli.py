@@ -1,0 +1,327 @@
+"""The commands. What takes long to import is imported inside the command that needs it."""
+
+import shlex
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from sctpinspect import __version__
+from sctpinspect.protocol.errors import EnvironmentLacks, SctpInspectError, UsageError
+from sctpinspect.report.escape import escape
+
+if TYPE_CHECKING:
+    from sctpinspect.api import Capture, Verdict
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Run SCTP programs on a real kernel, record calls and packets, judge them by the RFCs.",
+    epilog="Exit status: 0 nothing wrong, 1 findings, 2 wrong usage or input, 3 not possible here.",
+)
+
+
+class Format(StrEnum):
+    """How a verdict is written."""
+
+    text = "text"
+    json = "json"
+    junit = "junit"
+
+
+class FailOn(StrEnum):
+    """Which broken rules make the exit status 1."""
+
+    must = "must"
+    should = "should"
+    never = "never"
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command and exit with its status; errors for the user are one sentence on standard error."""
+    try:
+        app(arguments, prog_name="sctpinspect")
+    except SctpInspectError as error:
+        complain(error)
+        sys.exit(error.exit_status)
+    except OSError as error:
+        complain(f"{error.filename or 'the system'}: {error.strerror}; free it, or use another place")
+        sys.exit(EnvironmentLacks.exit_status)
+    sys.exit(0)
+
+
+def print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"sctpinspect {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of no command."""
+
+
+@app.command()
+def capture(
+    scenario: Annotated[list[str] | None, typer.Argument(metavar="[SCENARIO[:VARIANT]]...")] = None,
+    kernel: Annotated[str, typer.Option(metavar="auto|host|uml", help="Whose SCTP to use.")] = "auto",
+    out: Annotated[str | None, typer.Option(metavar="FILE|DIRECTORY", help="Where the captures go.")] = None,
+    list_them: Annotated[bool, typer.Option("--list", help="List the scenarios and their variants.")] = False,
+) -> None:
+    """Run scenarios on a real kernel, record and judge them.
+
+    Without a name it runs sample/multihoming. A capture goes to captures/FAMILY/NAME[-VARIANT].pcapng.
+    """
+    from sctpinspect import scenarios
+
+    if list_them:
+        return list_scenarios()
+    if sys.platform != "linux":
+        raise EnvironmentLacks("recording needs Linux; captures can be read and judged here")
+    chosen = [scenarios.parse(text) for text in scenario or [scenarios.DEFAULT]]
+    targets = [target(name, variant, out, alone=len(chosen) == 1) for name, variant in chosen]
+
+    from sctpinspect.report.lines import emit, line
+    from sctpinspect.sandbox.record import record
+
+    salvage()
+    status = 0
+    for (name, variant), file in zip(chosen, targets, strict=True):
+        try:
+            with progress(f"running {name}") as say:
+                record(name, variant, kernel, file, say)
+        except (UsageError, EnvironmentLacks):
+            raise  # it would meet the other scenarios too
+        except SctpInspectError as error:
+            complain(error)
+            status = max(status, error.exit_status)
+            continue
+        found, verdict = judge(str(file))
+        print_verdict(str(file), found, verdict)
+        hint = f"Calls and packets side by side: sctpinspect show {shlex.quote(str(file))} --ladder"
+        emit([line(), line((hint, "dim")), line()])
+        status = max(status, int(verdict.failed()))
+    raise typer.Exit(status)
+
+
+@app.command()
+def verify(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="pcap or pcapng; - is standard input.")
+    ],
+    rules: Annotated[str, typer.Option(metavar="PREFIX,...", help="Judge by these rules only.")] = "",
+    baseline: Annotated[
+        str, typer.Option(metavar="EDITION", help="rfc9260, rfc4960 or rfc2960.")
+    ] = "rfc9260",
+    format: Annotated[Format, typer.Option(help="How to write the verdict.")] = Format.text,
+    fail_on: Annotated[FailOn, typer.Option(help="Exit with 1 if such a rule is broken.")] = FailOn.must,
+) -> None:
+    """Judge capture files, whoever made them."""
+    from sctpinspect.report import junit, verdict_json
+    from sctpinspect.rules import Level, select
+
+    prefixes = [prefix.strip() for prefix in rules.split(",") if prefix.strip()]
+    select(prefixes)  # a wrong prefix is told before any file is read
+    at_least = Level.SHOULD if fail_on is FailOn.should else Level.MUST
+    captures, suites, ends, status = [], [], Counter[str](), 0
+    for number, file in enumerate(files):
+        try:
+            found, verdict = judge(file, prefixes, baseline)
+        except UsageError as error:
+            complain(error)
+            ends["unreadable"] += 1
+            status = error.exit_status
+            continue
+        match format:
+            case Format.text:
+                if number:
+                    print()
+                ends[print_verdict(file, found, verdict)] += 1
+            case Format.json:
+                captures.append(verdict_json.capture(file, found, verdict))
+            case Format.junit:
+                suites.append(junit.suite(file, found, verdict, at_least))
+        if fail_on is not FailOn.never:
+            status = max(status, int(verdict.failed(at_least)))
+    if format is Format.text and len(files) > 1:
+        told = ", ".join(f"{times} {end}" for end, times in sorted(ends.items()))
+        print(f"\n{len(files)} captures: {told}")
+    elif format is Format.json:
+        print(verdict_json.document(captures))
+    elif format is Format.junit:
+        print(junit.document(suites))
+    raise typer.Exit(status)
+
+
+@app.command()
+def show(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="pcap or pcapng; - is standard input.")],
+    ladder: Annotated[bool, typer.Option("--ladder", help="Calls and packets in one time line.")] = False,
+    calls: Annotated[bool, typer.Option("--calls", help="The socket calls.")] = False,
+    frame: Annotated[int | None, typer.Option(metavar="N", help="Everything about one frame.")] = None,
+    association: Annotated[int | None, typer.Option(metavar="N", help="This association only.")] = None,
+) -> None:
+    """Show what is in a capture.
+
+    Without an option: the file, its associations and their paths.
+    """
+    from sctpinspect.report import ladder as drawing
+    from sctpinspect.report import summary
+    from sctpinspect.report.lines import emit, line, width
+
+    with progress(f"reading {file}"):
+        found = read(file)
+    if association is not None:
+        drawing.pick_association(found, association)
+    if frame is not None:
+        if not summary.is_journal_entry(found, frame):
+            emit(line(text) for text in found.packet(frame).show(dump=True).splitlines())
+        emit(summary.frame_lines(found, frame))
+    if calls:
+        emit(summary.call_lines(found, association))
+    if ladder:
+        with progress("judging"):
+            findings = found.verify().findings
+        emit(drawing.ladder(found, association, findings, width(drawing.PLAIN_WIDTH)))
+    if frame is None and not calls and not ladder:
+        emit(summary.summary(file, found, association))
+
+
+@app.command()
+def rules(prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", show_default=False)] = "") -> None:
+    """List the rules, all or those that begin with PREFIX."""
+    from sctpinspect.report.lines import aligned, emit
+    from sctpinspect.rules import select
+
+    rows = [(rule.id, rule.level.value, rule.title) for rule in select([prefix] if prefix else [])]
+    emit(aligned([("rule", "level", "what is true when it passes"), *rows]))
+
+
+@app.command()
+def explain(rule: Annotated[str, typer.Argument(metavar="RULE")]) -> None:
+    """Explain a rule: what it checks, why, and where."""
+    from sctpinspect.report.explain import explanation
+    from sctpinspect.report.lines import emit
+    from sctpinspect.rules import select
+
+    for each in select([rule]):
+        emit(explanation(each))
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what this machine can do, and what it lacks."""
+    from sctpinspect import kernels
+    from sctpinspect.report.lines import emit, line
+
+    salvage()
+    facts = kernels.facts()
+    for fact in facts:
+        mark = ("yes ", "bold green") if fact.ok else ("no  ", "bold red")
+        emit([line(mark, (f"{fact.name:<20}", "bold"), fact.found)])
+    if not any(fact.ok for fact in facts if fact.name.startswith("kernel ")):
+        raise EnvironmentLacks(
+            "no kernel with SCTP can be used here, so nothing can be recorded; captures can be judged"
+        )
+
+
+# ------------------------------------------------------------------ what the commands share
+
+
+def judge(file: str, prefixes: Sequence[str] = (), baseline: str = "rfc9260") -> tuple["Capture", "Verdict"]:
+    """Read and judge a file, with progress shown on a terminal."""
+    with progress(f"reading {file}") as say:
+        found = read(file)
+        say(f"judging {file}")
+        return found, found.verify(prefixes, baseline)
+
+
+def read(file: str) -> "Capture":
+    from sctpinspect import api
+
+    # Polars' handler of SIGINT lets system calls go on: Ctrl-C would not end the reading of a pipe.
+    if hasattr(signal, "siginterrupt"):
+        signal.siginterrupt(signal.SIGINT, True)
+    return api.read(file)
+
+
+def print_verdict(file: str, found: "Capture", verdict: "Verdict") -> str:
+    """Print the verdict as text; gives its first word."""
+    from sctpinspect.report import text
+    from sctpinspect.report.lines import emit
+
+    emit(text.verdict_lines(file, found, verdict))
+    return text.overall(verdict)
+
+
+def list_scenarios() -> None:
+    """One line per scenario, and one for its variants."""
+    from sctpinspect import scenarios
+    from sctpinspect.report.lines import emit, line
+
+    for name in scenarios.names():
+        module = scenarios.load(name)
+        emit([line((f"{name:<28}", "bold"), scenarios.title(module))])
+        if variants := getattr(module, "VARIANTS", {}):
+            emit([line("  ", (" ".join(f":{variant}" for variant in variants), "dim"))])
+
+
+def target(name: str, variant: str, out: str | None, alone: bool) -> Path:
+    """Where a scenario's capture goes; makes its folder. Raises UsageError if it cannot be written."""
+    from sctpinspect.sandbox.record import default_path
+
+    file = default_path(name, variant)
+    if out is not None:
+        is_folder = not alone or out.endswith("/") or Path(out).is_dir()
+        file = Path(out, *file.parts[1:]) if is_folder else Path(out)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=file.parent).close()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written ({error.strerror}); choose another --out") from None
+    if file.is_dir():
+        raise UsageError(f"{file} is a directory; choose another --out")
+    return file
+
+
+def salvage() -> None:
+    """Turn what killed runs have left behind into captures, and say so."""
+    if sys.platform != "linux":
+        return
+    from sctpinspect import kernels
+    from sctpinspect.recorder.salvage import salvage as make_captures
+
+    for file in make_captures(kernels.debian.cache_folder()):
+        complain(f"an interrupted run was saved as {file}")
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show on standard error, if it is a terminal, what is being done; gives what changes the text."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status(Text(escape(text))) as status:
+        yield lambda text: status.update(Text(escape(text)))
+
+
+def complain(message: object) -> None:
+    """Say something on standard error."""
+    for text in str(message).splitlines():
+        print(f"sctpinspect: {escape(text)}", file=sys.stderr)

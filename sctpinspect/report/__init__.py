@@ -1,0 +1,1 @@
+"""What people and other programs read: the verdict as text, JSON and JUnit XML, the summary, the ladder."""

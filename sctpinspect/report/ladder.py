@@ -1,0 +1,336 @@
+"""The ladder: hosts and paths as lanes, calls and packets in one time line.
+
+Each lane is one path (in a recording of ours) or one pair of addresses (in anybody else's). A packet is
+an arrow in the lane it took; a call stands at the outer edge of its host, at the moment it began or, if
+it waits for the peer, at the moment it returned. What broke a rule is marked below its frame.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import polars as pl
+from rich.text import Text
+
+from sctpinspect.protocol.errors import UsageError
+from sctpinspect.protocol.numbers import ChunkType
+from sctpinspect.report.escape import clip, escape
+from sctpinspect.report.lines import count, line
+from sctpinspect.report.notation import call_notes, fit, notes
+
+MIN_WIDTH, PLAIN_WIDTH = 100, 120
+FOLD_ABOVE, FOLD_RUN = 200, 10
+
+_GUTTER = 20  # time and frame
+_EDGE = 2  # columns outside the lanes, for the calls' marks
+_LANE_MIN, _LANE_MAX = 18, 56  # between the two verticals of a lane
+_GAP = 3  # from lane to lane
+_BETWEEN = 2 + _GAP
+_PAUSE_NS = 100_000_000  # a longer silence is drawn
+_MS_SPAN_NS = 1_000_000_000_000  # times of longer captures are in seconds
+_UNITS = {"ms": 1e6, "s": 1e9}
+_MARKS = 3  # findings shown below one frame
+
+_CONNECTS = {"connect", "sctp_connectx"}
+_WAITS = {"accept", "recv", "recvmsg", "sctp_recvmsg"}
+_HEARTBEATS = (ChunkType.HEARTBEAT, ChunkType.HEARTBEAT_ACK)
+_SIDE_STYLES = ("cyan", "magenta")
+
+
+class Lane(NamedTuple):
+    """One path: its name, the addresses at its ends, and where it is drawn."""
+
+    name: str
+    left: str
+    right: str
+    start: int
+    width: int
+
+
+class Row(NamedTuple):
+    """One line of the time line; `asks` and `answers` count the chunks of a packet of HEARTBEATs only."""
+
+    time_ns: int
+    frame: int | None
+    text: Text
+    asks: int = 0
+    answers: int = 0
+
+
+class Mark(NamedTuple):
+    """A finding."""
+
+    rule: str
+    level: str
+    message: str
+
+
+Marks = dict[int | None, list[Mark]]
+
+
+def ladder(
+    tables: Any,
+    association: int | None = None,
+    findings: pl.DataFrame | None = None,
+    width: int = PLAIN_WIDTH,
+) -> Iterator[Text]:
+    """The lines of the ladder of one association (the first unless given), at least 100 columns wide.
+
+    `findings` are marked in place. Runs of HEARTBEATs are folded in ladders of more than 200 rows only.
+    Raises UsageError if there is no such association.
+    """
+    number = pick_association(tables, association)
+    across = max(width, MIN_WIDTH) - _GUTTER
+    packets = tables.packets.filter((pl.col("association") == number) & ~pl.col("is_copy").fill_null(False))
+    lane_of, lanes = _lanes(tables, packets, across)
+    rails, edges = _rails(lanes, across), _edges(tables, number)
+    rows = sorted(
+        [
+            *_packet_rows(tables, packets, lane_of, lanes, rails),
+            *_call_rows(tables, number, edges, packets["time_ns"], rails),
+            *_event_rows(tables, edges, rails),
+        ],
+        key=lambda row: row.time_ns,
+    )
+    marks = _marks(findings, number)
+    if len(rows) > FOLD_ABOVE:
+        rows = list(_folded(rows, marks, rails))
+    unit = "ms" if not rows or rows[-1].time_ns - rows[0].time_ns < _MS_SPAN_NS else "s"
+    yield from _header(tables, number, unit, lanes, rails)
+    yield from _body(rows, unit, marks, rails)
+
+
+def pick_association(tables: Any, association: int | None) -> int:
+    """The association asked for, or the first. Raises UsageError if the capture has no such one."""
+    known = tables.associations["association"].to_list()
+    if not known:
+        raise UsageError("no association in the capture can be told; `show FILE` says what it holds")
+    if association is None:
+        return known[0]
+    if association not in known:
+        has = f"only association {known[0]}" if len(known) == 1 else f"associations {known[0]} to {known[-1]}"
+        raise UsageError(f"there is no association {association}: the capture has {has}")
+    return association
+
+
+# ------------------------------------------------------------------ lanes
+
+
+def _lanes(tables: Any, packets: pl.DataFrame, across: int) -> tuple[dict[int, int], list[Lane]]:
+    """Packet to lane, and the lanes: a path each where the recipe tells it, else a pair of addresses."""
+    path_of = _path_of_interface(tables)
+    lane_key: dict[int, tuple] = {}
+    ends: dict[tuple, tuple[str, str]] = {}
+    columns = ("packet", "interface", "source", "destination", "side")
+    for packet, interface, source, destination, side in packets.select(columns).iter_rows():
+        pair = (destination, source) if side == 1 else (source, destination)
+        key = (path_of[interface],) if interface in path_of else pair
+        lane_key[packet] = key
+        ends.setdefault(key, pair)
+    keys = sorted(ends, key=lambda key: key if len(key) == 1 else ())  # pairs stay in order of first use
+    titles = [(f"path {key[0]}" if len(key) == 1 else "", *ends[key]) for key in keys]
+    number_of = {key: number for number, key in enumerate(keys)}
+
+    most = (across - 2 * _EDGE) // (_LANE_MIN + _BETWEEN)
+    if len(titles) > most:
+        number_of = {key: min(number, most - 1) for key, number in number_of.items()}
+        titles = [*titles[: most - 1], (f"{len(titles) - most + 1} other pairs", "", "")]
+    step = min((across - 2 * _EDGE) // max(len(titles), 1), _LANE_MAX + _BETWEEN)
+    first = (across - step * len(titles) + _GAP) // 2
+    lanes = [Lane(*title, first + n * step, step - _BETWEEN) for n, title in enumerate(titles)]
+    return {packet: number_of[key] for packet, key in lane_key.items()}, lanes
+
+
+def _path_of_interface(tables: Any) -> dict[int, int]:
+    """Row of interfaces to path, by the recipe; empty for a capture made by others."""
+    entries = tables.recipe.get("interfaces")
+    named = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    paths = {str(entry.get("name")): path for entry in named if isinstance(path := entry.get("path"), int)}
+    rows = tables.interfaces.select("interface", "name").rows()
+    return {interface: paths[name] for interface, name in rows if name in paths}
+
+
+def _rails(lanes: list[Lane], across: int) -> Text:
+    """The verticals of the lanes, over which everything is written."""
+    cells = [" "] * across
+    for lane in lanes:
+        cells[lane.start] = cells[lane.start + lane.width + 1] = "│"
+    return Text("".join(cells), style="dim", no_wrap=True)
+
+
+def _over(rails: Text, at: int, part: Text) -> Text:
+    """The rails with a text over them from column `at`."""
+    return rails[:at] + part + rails[at + part.cell_len :]
+
+
+# ------------------------------------------------------------------ rows
+
+
+def _packet_rows(
+    tables: Any, packets: pl.DataFrame, lane_of: dict[int, int], lanes: list[Lane], rails: Text
+) -> Iterator[Row]:
+    chunks_of = notes(tables, packets)
+    columns = ("packet", "frame", "time_ns", "side", "delivery", "checksum_state", "defect")
+    for packet, frame, time_ns, side, delivery, checksum, defect in packets.select(columns).iter_rows():
+        lane, chunks = lanes[lane_of[packet]], chunks_of[packet]
+        remarks = [remark for remark in (checksum == "bad" and "bad checksum", defect) if remark]
+        beats = Counter(chunk.type for chunk in chunks)
+        only_beats = bool(chunks) and set(beats) <= set(_HEARTBEATS)
+        style = "red" if remarks or delivery == "lost" else "dim" if only_beats else ""
+        arrow = _arrow(fit(chunks, remarks, lane.width - 5), lane.width, side, delivery)
+        text = _over(rails, lane.start + 1, Text(arrow, style=style))
+        foldable = only_beats and style == "dim"
+        asks, answers = (beats[kind] for kind in _HEARTBEATS) if foldable else (0, 0)
+        yield Row(time_ns, frame, text, asks, answers)
+
+
+def _arrow(label: str, width: int, side: int | None, delivery: str | None) -> str:
+    """`──── INIT ────▶`, from the left for side 0; lost packets end in ✗, duplicated ones have two heads."""
+    tip = "◀" if side == 1 else "▶"
+    head = {"lost": "✗", "duplicated": 2 * tip}.get(delivery or "", tip)
+    shaft = f" {label} ".center(width - len(head), "─")
+    return head + shaft if side == 1 else shaft + head
+
+
+def _edges(tables: Any, number: int) -> dict[str, int]:
+    """Host to side, of the hosts at the ends; none if both ends are on one host."""
+    ends = tables.endpoints.filter(pl.col("association") == number).select("host", "side").drop_nulls()
+    return dict(ends.rows()) if ends["host"].is_unique().all() else {}
+
+
+def _call_rows(
+    tables: Any, number: int, edges: dict[str, int], packet_times: pl.Series, rails: Text
+) -> Iterator[Row]:
+    calls = tables.calls.filter((pl.col("association") == number) | pl.col("association").is_null())
+    texts = call_notes(calls)
+    columns = ("call", "frame", "start_ns", "end_ns", "host", "side", "name", "errno")
+    for call, frame, start, end, host, side, name, errno in calls.select(columns).iter_rows():
+        edge = edges.get(host) if side is None else side
+        if edge is None:
+            continue
+        style = "red" if errno else _SIDE_STYLES[edge]
+        if name in _CONNECTS and packet_times.is_between(start, end, closed="none").any():
+            asked = texts[call].removesuffix(f" = {errno}")
+            yield Row(start, frame, _at_edge(asked, edge, style, rails))
+            yield Row(end, None, _at_edge(f"{name} returns {errno or 0}", edge, style, rails))
+        else:
+            yield Row(end if name in _WAITS else start, frame, _at_edge(texts[call], edge, style, rails))
+
+
+def _at_edge(text: str, edge: int, style: str, rails: Text) -> Text:
+    """A text that begins at the left host's edge or ends at the right host's."""
+    text = clip(escape(text), len(rails) - 3)
+    if edge == 0:
+        return _over(rails, 0, Text(f"● {text} ", style))
+    return _over(rails, len(rails) - len(text) - 3, Text(f" {text} ●", style))
+
+
+def _event_rows(tables: Any, edges: dict[str, int], rails: Text) -> Iterator[Row]:
+    """What a host said, at its edge, and what was done to the wire; not the signals between the programs."""
+    events = tables.events.filter(pl.col("name") != "signal")
+    for frame, time_ns, host, name, text in events.select("frame", "time_ns", "host", "name", "text").rows():
+        if host in edges:
+            said = text if name == "print" else f"{name} {text}"
+            yield Row(time_ns, frame, _at_edge(said, edges[host], "italic", rails))
+        else:
+            yield Row(time_ns, frame, _note(f"{host}: {name} {text}", "yellow", rails))
+
+
+def _note(text: str, style: str, rails: Text) -> Text:
+    """A remark in the middle."""
+    text = f" {clip(escape(text), len(rails) - 2)} "
+    return _over(rails, (len(rails) - len(text)) // 2, Text(text, style=style))
+
+
+def _folded(rows: Iterable[Row], marks: Marks, rails: Text) -> Iterator[Row]:
+    """The rows, with each long run of HEARTBEATs that broke no rule as one row."""
+    for foldable, group in groupby(rows, lambda row: row.asks + row.answers > 0 and row.frame not in marks):
+        run = list(group)
+        if foldable and len(run) >= FOLD_RUN:
+            yield _fold(run, rails)
+        else:
+            yield from run
+
+
+def _fold(run: list[Row], rails: Text) -> Row:
+    asks = count(sum(row.asks for row in run), "HEARTBEAT")
+    answers = count(sum(row.answers for row in run), "HEARTBEAT_ACK")
+    seconds = (run[-1].time_ns - run[0].time_ns) / 1e9
+    text = f"⋮ {asks}, {answers} in {seconds:.3f} s, to frame {run[-1].frame} ⋮"
+    return Row(run[0].time_ns, run[0].frame, _note(text, "dim", rails))
+
+
+# ------------------------------------------------------------------ lines
+
+
+def _header(tables: Any, number: int, unit: str, lanes: list[Lane], rails: Text) -> Iterator[Text]:
+    others = tables.associations.height - 1
+    if others:
+        yield line((f"association {number}, one of {others + 1}; --association N draws another", "dim"))
+    left, right = (_host(tables, number, side) for side in (0, 1))
+    middle = " " * max(len(rails) - len(left) - len(right), 2)
+    yield line(
+        (f"{'time ' + unit:>10}   frame  ", "dim"),
+        (left, f"bold {_SIDE_STYLES[0]}"),
+        middle,
+        (right, f"bold {_SIDE_STYLES[1]}"),
+    )
+    blank = Text(" " * len(rails), no_wrap=True)
+    for texts in _titles(lanes):
+        row = blank
+        for lane, text in zip(lanes, texts, strict=True):
+            row = _over(row, lane.start, Text(text, style="bold"))
+        yield Text(" " * _GUTTER) + row
+
+
+def _host(tables: Any, number: int, side: int) -> str:
+    end = tables.endpoints.filter((pl.col("association") == number) & (pl.col("side") == side))
+    host, port = end.select("host", "port").row(0) if end.height else (None, None)
+    return escape(f"{host or f'side {side}'} port {port}")
+
+
+def _titles(lanes: list[Lane]) -> Iterator[list[str]]:
+    """The lines above the lanes: names, and the addresses, on lines of their own where they are long."""
+    if any(lane.name for lane in lanes):
+        yield [clip(lane.name, lane.width + 2).center(lane.width + 2) for lane in lanes]
+    if all(len(lane.left) + len(lane.right) < lane.width for lane in lanes):
+        yield [lane.left + lane.right.rjust(lane.width + 2 - len(lane.left)) for lane in lanes]
+    else:
+        yield [clip(lane.left, lane.width + 2).ljust(lane.width + 2) for lane in lanes]
+        yield [clip(lane.right, lane.width + 2).rjust(lane.width + 2) for lane in lanes]
+
+
+def _marks(findings: pl.DataFrame | None, number: int) -> Marks:
+    """Frame to the findings on it."""
+    marks: Marks = {}
+    if findings is not None:
+        here = findings.filter((pl.col("association") == number) | pl.col("association").is_null())
+        for frame, *finding in here.select("frame", "rule", "level", "message").iter_rows():
+            marks.setdefault(frame, []).append(Mark(*finding))
+    return marks
+
+
+def _body(rows: list[Row], unit: str, marks: Marks, rails: Text) -> Iterator[Text]:
+    zero = before = rows[0].time_ns if rows else 0
+    pause = Text(" " * _GUTTER) + Text(rails.plain.replace("│", "⋮"), style="dim")
+    for row in rows:
+        if row.time_ns - before > _PAUSE_NS:
+            yield pause
+        before = row.time_ns
+        time = f"{(row.time_ns - zero) / _UNITS[unit]:.3f}"[:10].rstrip(".")
+        frame = "" if row.frame is None else row.frame
+        yield Text(f"{time:>10}  {frame:>6}  ", style="dim", no_wrap=True) + row.text
+        yield from _marked(marks.get(row.frame, []), len(rails))
+    drawn = {row.frame for row in rows}
+    for number in [number for number in marks if number not in drawn]:
+        yield line("Not drawn here: " + ("the whole capture" if number is None else f"frame {number}"))
+        yield from _marked(marks[number], len(rails))
+
+
+def _marked(found: list[Mark], width: int) -> Iterator[Text]:
+    for rule, level, message in found[:_MARKS]:
+        text = clip(escape(f"✗ {rule}: {message}"), width)
+        yield Text(" " * _GUTTER) + Text(text, style="bold red" if level == "MUST" else "yellow")
+    if len(found) > _MARKS:
+        yield line(" " * _GUTTER, (f"… {len(found) - _MARKS} more", "red"))

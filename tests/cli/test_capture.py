@@ -1,0 +1,91 @@
+"""`sctpinspect capture`: a run from the command line on a real kernel, and runs that cannot be."""
+
+import subprocess
+import sys
+
+import pytest
+
+from sctpinspect import EnvironmentLacks, kernels, read
+from sctpinspect.protocol import SctpInspectError
+
+
+def test_a_run_ends_with_its_verdict_and_a_capture_at_its_place(spawn, tmp_path):
+    try:
+        kernels.choose()
+    except EnvironmentLacks as lack:
+        pytest.skip(str(lack))
+    ran = spawn("capture", text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stderr == ""
+    first, where, contents, *_ = ran.stdout.splitlines()
+    assert first.startswith("PASS  sample/multihoming on ") and where.strip().endswith(".pcapng")
+    capture = read(tmp_path / "captures" / "sample" / "multihoming.pcapng")
+    assert f"{capture.calls.height} calls, {capture.packets.height} packets" in contents
+    assert "no packet lost" in contents
+    assert spawn("verify", capture.path, text=True).stdout.splitlines()[3:] == ran.stdout.splitlines()[3:-3]
+
+
+def test_a_kernel_that_is_not_there_is_3_and_leaves_the_old_capture(run, good):
+    before = good.read_bytes()
+    status, out, err = run("capture", "--kernel", "timetravel", "--out", good)
+    assert status == 3 and out == "" and err.startswith("sctpinspect: ") and "uml" in err
+    assert good.read_bytes() == before
+
+
+def test_a_run_that_fails_is_told_and_the_others_go_on(run, monkeypatch, good):
+    """With a stand-in for the sandbox: what is tested is what the command makes of its failures."""
+    from sctpinspect.sandbox import record as sandbox
+
+    def record(name, variant, kernel, out, say):
+        if not variant:
+            raise SctpInspectError("it broke\nTraceback of the \x1b[31mprogram")
+        out.write_bytes(good.read_bytes())
+
+    monkeypatch.setattr(sandbox, "record", record)
+    status, out, err = run("capture", "sample/multihoming", "sample/multihoming:ipv6", "--out", "folder")
+    assert status == 3 and out.startswith("PASS  folder/sample/multihoming-ipv6.pcapng")
+    assert err == "sctpinspect: it broke\nsctpinspect: Traceback of the \\x1b[31mprogram\n"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "out", "expected"),
+    [
+        ("sample/multihoming", None, "captures/sample/multihoming.pcapng"),
+        ("sample/multihoming:2x1-ipv6", None, "captures/sample/multihoming-2x1-ipv6.pcapng"),
+        ("sample/multihoming", "x.pcapng", "x.pcapng"),
+        ("sample/multihoming", "new/", "new/sample/multihoming.pcapng"),
+        ("sample/multihoming", ".", "sample/multihoming.pcapng"),
+    ],
+)
+def test_where_a_capture_goes(run, monkeypatch, good, tmp_path, scenario, out, expected):
+    from sctpinspect.sandbox import record as sandbox
+
+    monkeypatch.setattr(
+        sandbox, "record", lambda name, variant, kernel, file, say: file.write_bytes(good.read_bytes())
+    )
+    assert run("capture", scenario, *([] if out is None else ["--out", out])).status == 0
+    assert (tmp_path / expected).is_file()
+
+
+def test_what_a_killed_run_left_is_saved_and_told(run, monkeypatch, tmp_path):
+    """`salvage` itself is tested with the recorder; here: that the command calls it and says what it did."""
+    from sctpinspect.recorder import salvage
+
+    monkeypatch.setattr(salvage, "salvage", lambda cache: [tmp_path / "x-interrupted.pcapng"])
+    err = run("doctor").err
+    assert "interrupted run" in err and "x-interrupted.pcapng" in err
+
+
+def test_it_says_so_where_it_cannot_run(tmp_path):
+    """Another system, which has no fcntl either."""
+    code = (
+        "import sys, sysconfig; sysconfig.get_config_vars(); sys.modules['fcntl'] = None;"
+        "sys.platform = 'darwin'; import sctpinspect.cli as cli;"
+        "cli.main(sys.argv[1:])"
+    )
+    for command, status in (("capture", 3), ("doctor", 3), ("rules", 0)):
+        ran = subprocess.run(
+            [sys.executable, "-c", code, command], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert ran.returncode == status, ran.stderr
+        assert ran.stderr.count("\n") == (status != 0) and "Traceback" not in ran.stderr
