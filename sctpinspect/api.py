@@ -12,6 +12,7 @@ from sctpinspect.decode import files
 from sctpinspect.protocol import EnvironmentLacks, SctpInspectError, UsageError
 from sctpinspect.report.escape import escape
 from sctpinspect.report.ladder import PLAIN_WIDTH, ladder
+from sctpinspect.report.lines import count
 from sctpinspect.report.text import contents
 from sctpinspect.rules import engine
 from sctpinspect.rules.engine import Verdict
@@ -78,7 +79,7 @@ def read(path: str | Path) -> Capture:
     """
     built = tables.build(decode.decode(path))
     if not (built.packets.height or built.calls.height or built.icmp_errors.height):
-        held = "holds no frame" if not built.frames else f"has {built.frames} frames, none of them SCTP"
+        held = "holds no frame" if not built.frames else f"has {count(built.frames, 'frame')}, none of them SCTP"
         raise UsageError(f"{escape(str(path))} {held}; there is nothing to judge")
     return Capture(path=path, **vars(built))
 

@@ -8,7 +8,7 @@ it waits for the peer, at the moment it returned. What broke a rule is marked be
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 from rich.text import Text
@@ -18,6 +18,7 @@ from sctpinspect.protocol.numbers import ChunkType
 from sctpinspect.report.escape import clip, escape
 from sctpinspect.report.lines import count, line
 from sctpinspect.report.notation import call_notes, fit, notes
+from sctpinspect.tables import Tables
 
 MIN_WIDTH, PLAIN_WIDTH = 100, 120
 FOLD_ABOVE, FOLD_RUN = 200, 10
@@ -70,7 +71,7 @@ Marks = dict[int | None, list[Mark]]
 
 
 def ladder(
-    tables: Any,
+    tables: Tables[pl.DataFrame],
     association: int | None = None,
     findings: pl.DataFrame | None = None,
     width: int = PLAIN_WIDTH,
@@ -101,7 +102,7 @@ def ladder(
     yield from _body(rows, unit, marks, rails)
 
 
-def pick_association(tables: Any, association: int | None) -> int:
+def pick_association(tables: Tables[pl.DataFrame], association: int | None) -> int:
     """The association asked for, or the first. Raises UsageError if the capture has no such one."""
     known = tables.associations["association"].to_list()
     if not known:
@@ -117,7 +118,9 @@ def pick_association(tables: Any, association: int | None) -> int:
 # ------------------------------------------------------------------ lanes
 
 
-def _lanes(tables: Any, packets: pl.DataFrame, across: int) -> tuple[dict[int, int], list[Lane]]:
+def _lanes(
+    tables: Tables[pl.DataFrame], packets: pl.DataFrame, across: int
+) -> tuple[dict[int, int], list[Lane]]:
     """Packet to lane, and the lanes: a path each where the recipe tells it, else a pair of addresses."""
     path_of = _path_of_interface(tables)
     lane_key: dict[int, tuple] = {}
@@ -142,7 +145,7 @@ def _lanes(tables: Any, packets: pl.DataFrame, across: int) -> tuple[dict[int, i
     return {packet: number_of[key] for packet, key in lane_key.items()}, lanes
 
 
-def _path_of_interface(tables: Any) -> dict[int, int]:
+def _path_of_interface(tables: Tables[pl.DataFrame]) -> dict[int, int]:
     """Row of interfaces to path, by the recipe; empty for a capture made by others."""
     entries = tables.recipe.get("interfaces")
     named = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
@@ -168,7 +171,11 @@ def _over(rails: Text, at: int, part: Text) -> Text:
 
 
 def _packet_rows(
-    tables: Any, packets: pl.DataFrame, lane_of: dict[int, int], lanes: list[Lane], rails: Text
+    tables: Tables[pl.DataFrame],
+    packets: pl.DataFrame,
+    lane_of: dict[int, int],
+    lanes: list[Lane],
+    rails: Text,
 ) -> Iterator[Row]:
     chunks_of = notes(tables, packets)
     columns = ("packet", "frame", "time_ns", "side", "delivery", "checksum_state", "defect")
@@ -193,14 +200,14 @@ def _arrow(label: str, width: int, side: int | None, delivery: str | None) -> st
     return head + shaft if side == 1 else shaft + head
 
 
-def _edges(tables: Any, number: int) -> dict[str, int]:
+def _edges(tables: Tables[pl.DataFrame], number: int) -> dict[str, int]:
     """Host to side, of the hosts at the ends; none if both ends are on one host."""
     ends = tables.endpoints.filter(pl.col("association") == number).select("host", "side").drop_nulls()
     return dict(ends.rows()) if ends["host"].is_unique().all() else {}
 
 
 def _call_rows(
-    tables: Any, number: int, edges: dict[str, int], packet_times: pl.Series, rails: Text
+    tables: Tables[pl.DataFrame], number: int, edges: dict[str, int], packet_times: pl.Series, rails: Text
 ) -> Iterator[Row]:
     calls = tables.calls.filter((pl.col("association") == number) | pl.col("association").is_null())
     texts = call_notes(calls)
@@ -226,7 +233,7 @@ def _at_edge(text: str, edge: int, style: str, rails: Text) -> Text:
     return _over(rails, len(rails) - len(text) - 3, Text(f" {text} ●", style))
 
 
-def _event_rows(tables: Any, edges: dict[str, int], rails: Text) -> Iterator[Row]:
+def _event_rows(tables: Tables[pl.DataFrame], edges: dict[str, int], rails: Text) -> Iterator[Row]:
     """What a host said, at its edge, and what was done to the wire; not the signals between the programs."""
     events = tables.events.filter(pl.col("name") != "signal")
     for frame, time_ns, host, name, text in events.select("frame", "time_ns", "host", "name", "text").rows():
@@ -264,7 +271,9 @@ def _fold(run: list[Row], rails: Text) -> Row:
 # ------------------------------------------------------------------ lines
 
 
-def _header(tables: Any, number: int, unit: str, lanes: list[Lane], rails: Text) -> Iterator[Text]:
+def _header(
+    tables: Tables[pl.DataFrame], number: int, unit: str, lanes: list[Lane], rails: Text
+) -> Iterator[Text]:
     others = tables.associations.height - 1
     if others:
         yield line((f"association {number}, one of {others + 1}; --association N draws another", "dim"))
@@ -284,7 +293,7 @@ def _header(tables: Any, number: int, unit: str, lanes: list[Lane], rails: Text)
         yield Text(" " * _GUTTER) + row
 
 
-def _host(tables: Any, number: int, side: int) -> str:
+def _host(tables: Tables[pl.DataFrame], number: int, side: int) -> str:
     end = tables.endpoints.filter((pl.col("association") == number) & (pl.col("side") == side))
     host, port = end.select("host", "port").row(0) if end.height else (None, None)
     return escape(f"{host or f'side {side}'} port {port}")

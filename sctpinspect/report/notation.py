@@ -16,6 +16,7 @@ from sctpinspect.protocol.numbers import ChunkType
 from sctpinspect.protocol.serial import distance
 from sctpinspect.report.escape import clip
 from sctpinspect.report.lines import count
+from sctpinspect.tables import Tables
 
 _LEFT_OUT = {"address", "association_id", "flags", "size", "ssn"}
 _ADDRESS_MATTERS = {"bind", "connect"}
@@ -34,7 +35,7 @@ class Note(NamedTuple):
     brief: str
 
 
-def notes(tables: Any, packets: pl.DataFrame) -> dict[int, list[Note]]:
+def notes(tables: Tables[pl.DataFrame], packets: pl.DataFrame) -> dict[int, list[Note]]:
     """The chunks of some packets (rows of `tables.packets`), by packet."""
     wanted = packets.select("packet")
     chunks = tables.chunks.join(wanted, on="packet", how="semi")
@@ -112,7 +113,7 @@ def _some(texts: list[str]) -> str:
     return ", ".join(texts[:_SHOWN]) + (f", {more} more" if more > 0 else "")
 
 
-def _details(tables: Any, packets: pl.DataFrame) -> dict[tuple[int, int], list[Any]]:
+def _details(tables: Tables[pl.DataFrame], packets: pl.DataFrame) -> dict[tuple[int, int], list[Any]]:
     """(packet, chunk) to what is told of it beyond its own columns: gaps, causes, parameters."""
     found: dict[tuple[int, int], list[Any]] = defaultdict(list)
     gaps = tables.gap_blocks.filter(pl.col("kind") == "gap")
@@ -131,7 +132,7 @@ def _rows(table: pl.DataFrame, packets: pl.DataFrame, *columns: str) -> list[tup
     return kept.select("packet", "chunk", *columns).rows()
 
 
-def _initial_tsns(tables: Any, chunks: pl.DataFrame) -> dict[tuple[int, int], int]:
+def _initial_tsns(tables: Tables[pl.DataFrame], chunks: pl.DataFrame) -> dict[tuple[int, int], int]:
     """(association, side) to the TSN that counts as +0: the initial TSN, else the first one seen."""
     seen = chunks.filter(pl.col("tsn").is_not_null()).unique(
         ["association", "side"], keep="first", maintain_order=True

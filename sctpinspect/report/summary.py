@@ -10,6 +10,7 @@ from rich.text import Text
 from sctpinspect.report.escape import clip
 from sctpinspect.report.lines import aligned, line
 from sctpinspect.report.text import contents, origin_of
+from sctpinspect.tables import Tables
 from sctpinspect.tables.schema import TABLES
 
 DETAILED = 5  # more associations than this are shown as one line each
@@ -17,7 +18,7 @@ _VALUE_WIDTH = 200
 _HEXADECIMAL = {"verification_tag", "quoted_verification_tag", "initiate_tag", "checksum"}  # as in Wireshark
 
 
-def summary(file: str, tables: Any, association: int | None = None) -> Iterator[Text]:
+def summary(file: str, tables: Tables[pl.DataFrame], association: int | None = None) -> Iterator[Text]:
     """The file's facts, then each association's endpoints and paths, or one line each if there are many."""
     yield line((origin_of(tables.recipe) or file, "bold"))
     yield from _facts(file, tables)
@@ -36,11 +37,11 @@ def summary(file: str, tables: Any, association: int | None = None) -> Iterator[
         yield from _association(tables, row)
 
 
-def _facts(file: str, tables: Any) -> Iterator[Text]:
-    times = pl.concat([tables.packets["time_ns"], tables.calls["start_ns"], tables.events["time_ns"]])
+def _facts(file: str, tables: Tables[pl.DataFrame]) -> Iterator[Text]:
+    times = _times(tables)
     span = ""
     if len(times):
-        first, last = times.min(), times.max()
+        first, last = times[0], times[-1]
         start = datetime.fromtimestamp(first // 1_000_000_000, UTC)
         span = f" over {(last - first) / 1e9:.3f} s from {start:%Y-%m-%d %H:%M:%S} UTC"
     if origin_of(tables.recipe):
@@ -51,7 +52,12 @@ def _facts(file: str, tables: Any) -> Iterator[Text]:
         yield line("  ", ("note: ", "bold yellow"), defect)
 
 
-def _interfaces(tables: Any) -> Iterator[Text]:
+def _times(tables: Tables[pl.DataFrame]) -> pl.Series:
+    """When packets were captured, calls began and events happened, in order."""
+    return pl.concat([tables.packets["time_ns"], tables.calls["start_ns"], tables.events["time_ns"]]).sort()
+
+
+def _interfaces(tables: Tables[pl.DataFrame]) -> Iterator[Text]:
     sent = tables.packets.group_by("interface").len()
     rows = tables.interfaces.join(sent, on="interface", how="left").sort("interface")
     columns = ("interface", "name", "description", "len", "received", "dropped")
@@ -68,7 +74,7 @@ def _interfaces(tables: Any) -> Iterator[Text]:
     )
 
 
-def _overview(tables: Any, associations: pl.DataFrame) -> Iterator[Text]:
+def _overview(tables: Tables[pl.DataFrame], associations: pl.DataFrame) -> Iterator[Text]:
     rows: list[tuple] = [("association", "frames", "packets", "handshake", "end", "endpoints")]
     for row in associations.iter_rows(named=True):
         ends = " - ".join(
@@ -90,7 +96,7 @@ def _overview(tables: Any, associations: pl.DataFrame) -> Iterator[Text]:
     yield line(("  --association N shows one with its paths", "dim"))
 
 
-def _association(tables: Any, row: dict[str, Any]) -> Iterator[Text]:
+def _association(tables: Tables[pl.DataFrame], row: dict[str, Any]) -> Iterator[Text]:
     number, seconds = row["association"], (row["last_ns"] - row["first_ns"]) / 1e9
     yield line(
         (f"Association {number}", "bold"),
@@ -144,7 +150,7 @@ def _association(tables: Any, row: dict[str, Any]) -> Iterator[Text]:
     )
 
 
-def _endpoints(tables: Any, association: int) -> list[dict[str, Any]]:
+def _endpoints(tables: Tables[pl.DataFrame], association: int) -> list[dict[str, Any]]:
     return tables.endpoints.filter(pl.col("association") == association).sort("side").to_dicts()
 
 
@@ -152,10 +158,9 @@ def _addresses(end: dict[str, Any]) -> str:
     return ", ".join(end["addresses"] or [])
 
 
-def call_lines(tables: Any, association: int | None = None) -> Iterator[Text]:
+def call_lines(tables: Tables[pl.DataFrame], association: int | None = None) -> Iterator[Text]:
     """The calls in the order of their start; times in ms since the first packet or call."""
     calls = tables.calls
-    zeros = [time for time in (calls["start_ns"].min(), tables.packets["time_ns"].min()) if time is not None]
     if association is not None:
         calls = calls.filter(pl.col("association") == association)
     if not calls.height:
@@ -164,18 +169,19 @@ def call_lines(tables: Any, association: int | None = None) -> Iterator[Text]:
         )
         return
     yield line(("   frame     time ms    took ms  call", "dim"))
+    zero = _times(tables)[0]
     columns = ("frame", "start_ns", "end_ns", "errno", "message")
     for frame, start, end, errno, message in calls.select(columns).iter_rows():
-        times = f"{frame:>8}  {(start - min(zeros)) / 1e6:10.3f} {(end - start) / 1e6:10.3f}  "
+        times = f"{frame:>8}  {(start - zero) / 1e6:10.3f} {(end - start) / 1e6:10.3f}  "
         yield line((times, "dim"), (clip(message or "", 4 * _VALUE_WIDTH), "red" if errno else ""))
 
 
-def is_journal_entry(tables: Any, frame: int) -> bool:
+def is_journal_entry(tables: Tables[pl.DataFrame], frame: int) -> bool:
     """Whether the frame is a call or an event, not a packet."""
     return any((table["frame"] == frame).any() for table in (tables.calls, tables.events))
 
 
-def frame_lines(tables: Any, frame: int) -> Iterator[Text]:
+def frame_lines(tables: Tables[pl.DataFrame], frame: int) -> Iterator[Text]:
     """The rows that our own tables have for one frame, without what is null."""
     for name in TABLES:
         table = getattr(tables, name)

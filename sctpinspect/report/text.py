@@ -11,6 +11,7 @@ from rich.text import Text
 from sctpinspect.report.lines import STATUS_STYLES, Part, count, line
 from sctpinspect.rules.engine import RuleResult, Verdict
 from sctpinspect.rules.model import Status
+from sctpinspect.tables import Tables
 
 SHOWN = 3  # violations of an endpoint, rules and associations of a reason
 SHOWN_GROUPS = 5  # endpoints that broke one rule
@@ -29,7 +30,7 @@ _WORDS = {
 _INDENT = " " * 6
 
 
-def verdict_lines(file: str, tables: Any, verdict: Verdict) -> Iterator[Text]:
+def verdict_lines(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> Iterator[Text]:
     """The verdict on one capture. Violations are grouped by rule and endpoint, with the first few of each."""
     yield from headline(file, tables, verdict)
     for status in _BROKEN:
@@ -40,7 +41,7 @@ def verdict_lines(file: str, tables: Any, verdict: Verdict) -> Iterator[Text]:
     yield from _not_judged(verdict)
 
 
-def headline(file: str, tables: Any, verdict: Verdict) -> Iterator[Text]:
+def headline(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> Iterator[Text]:
     """What was judged and how it ended, in a few lines."""
     status = overall(verdict)
     origin = origin_of(tables.recipe)
@@ -75,10 +76,10 @@ def origin_of(recipe: dict[str, Any]) -> str:
     return text
 
 
-def contents(tables: Any) -> str:
+def contents(tables: Tables[pl.DataFrame]) -> str:
     """`61 calls, 74 packets, 1 association; no packet lost by the capture`."""
     packets = tables.packets
-    copies = packets["is_copy"].sum() or 0
+    copies = packets.filter("is_copy").height
     parts = [count(packets.height - copies, "packet"), count(tables.associations.height, "association")]
     if tables.calls.height:
         parts.insert(0, count(tables.calls.height, "call"))
@@ -89,7 +90,7 @@ def contents(tables: Any) -> str:
     return ", ".join(parts) + f"; {drops(tables)}"
 
 
-def accounted(tables: Any) -> str:
+def accounted(tables: Tables[pl.DataFrame]) -> str:
     """`10 user messages, all matched to the calls that sent and received them`."""
     messages = tables.messages
     sent, received = (messages.height - messages[call].null_count() for call in ("send_call", "receive_call"))
@@ -99,16 +100,14 @@ def accounted(tables: Any) -> str:
     return f"{text}, {sent} matched to the calls that sent them, {received} to those that received them"
 
 
-def drops(tables: Any) -> str:
+def drops(tables: Tables[pl.DataFrame]) -> str:
     """What the capture's counters say of its own losses."""
-    dropped = tables.interfaces["dropped"]
-    if dropped.null_count():
-        return "the file does not state what the capture lost" if not dropped.sum() else _lost(dropped.sum())
-    return _lost(dropped.sum()) if dropped.sum() else "no packet lost by the capture"
-
-
-def _lost(number: int) -> str:
-    return f"{count(number, 'packet')} LOST BY THE CAPTURE"
+    known = tables.interfaces["dropped"].drop_nulls()
+    if lost := sum(known.to_list()):
+        return f"{count(lost, 'packet')} LOST BY THE CAPTURE"
+    if len(known) < tables.interfaces.height:
+        return "the file does not state what the capture lost"
+    return "no packet lost by the capture"
 
 
 def _tally(verdict: Verdict) -> Iterator[Part]:
@@ -147,7 +146,7 @@ def _broken(file: str, result: RuleResult, findings: pl.DataFrame) -> Iterator[T
         yield line(_INDENT, (f"{more} by {count(len(rest), 'other endpoint')}; all: --format json", "dim"))
 
 
-def _with_names(findings: pl.DataFrame, tables: Any) -> pl.DataFrame:
+def _with_names(findings: pl.DataFrame, tables: Tables[pl.DataFrame]) -> pl.DataFrame:
     """Findings with `chunk_name` and `call_name`."""
     chunks = tables.chunks.select("frame", "chunk", chunk_name="type_name").unique(["frame", "chunk"])
     calls = tables.calls.select("call", call_name="name")

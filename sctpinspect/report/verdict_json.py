@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from sctpinspect.rules.engine import RuleResult, Verdict
+from sctpinspect.tables import Tables
 
 VERSION = 1
 
@@ -19,7 +20,7 @@ def document(captures: Iterable[dict[str, Any]]) -> str:
     return text.replace("\x7f", "\\u007f")  # the one control character that JSON lets through
 
 
-def capture(file: str, tables: Any, verdict: Verdict) -> dict[str, Any]:
+def capture(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> dict[str, Any]:
     """One capture and what the rules said of it."""
     return {
         "file": file,
@@ -31,7 +32,7 @@ def capture(file: str, tables: Any, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _associations(tables: Any) -> list[dict[str, Any]]:
+def _associations(tables: Tables[pl.DataFrame]) -> list[dict[str, Any]]:
     columns = ("association", "packets", "first_frame", "last_frame", "handshake", "end", "restart_of")
     ends = ("association", "side", "host", "addresses", "port")
     endpoints: dict[int, list[dict[str, Any]]] = {}

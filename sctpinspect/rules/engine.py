@@ -8,7 +8,6 @@ that does not have the rule. A PASS is never vacuous, and what the capture canno
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 
@@ -16,6 +15,7 @@ from sctpinspect.protocol import UsageError
 from sctpinspect.rules.model import BROKEN, EDITIONS, Judgement, Level, Need, Rule, Status
 from sctpinspect.rules.registry import select
 from sctpinspect.rules.view import View, view
+from sctpinspect.tables import Tables
 from sctpinspect.tables.schema import FINDINGS, polars_schema
 
 BASELINES = {"rfc4960": "RFC 4960", "rfc9260": "RFC 9260"}
@@ -74,8 +74,8 @@ class Verdict:
         )
 
 
-def verify(tables: Any, prefixes: Sequence[str] = (), baseline: str = "rfc9260") -> Verdict:
-    """Judge `tables` (a `tables.Tables`) by the rules that begin with one of `prefixes` (default: all).
+def verify(tables: Tables[pl.DataFrame], prefixes: Sequence[str] = (), baseline: str = "rfc9260") -> Verdict:
+    """Judge `tables` by the rules that begin with one of `prefixes` (default: all).
 
     Raises UsageError for an unknown baseline or prefix.
     """
@@ -84,7 +84,7 @@ def verify(tables: Any, prefixes: Sequence[str] = (), baseline: str = "rfc9260")
     return judge(tables, select(prefixes), BASELINES[baseline])
 
 
-def judge(tables: Any, rules: Iterable[Rule], edition: str = EDITIONS[-1]) -> Verdict:
+def judge(tables: Tables[pl.DataFrame], rules: Iterable[Rule], edition: str = EDITIONS[-1]) -> Verdict:
     """Judge `tables` by `rules`, as `edition` of the base protocol has them."""
     seen = view(tables)
     lacking = _lacking(seen)
@@ -108,32 +108,42 @@ def _judge(rule: Rule, seen: View, lacking: dict[Need, pl.DataFrame], endpoints:
 
 def _result(rule: Rule, seen: View, lacking: dict[Need, pl.DataFrame], endpoints: pl.DataFrame) -> RuleResult:
     judgement = Judgement(*rule.check(seen))
-    subjects = _counted(judgement.subjects).collect()
-    violations = _with_columns(judgement.violations.collect(), _SUBJECT | {"certain": pl.Boolean})
-    own_reasons = _NO_REASONS
+    subjects, left_out = _apart(_counted(judgement.subjects).collect(), _union(lacking, rule.needs))
+    violations = judgement.violations.collect()
+    reasons = [left_out]
     if judgement.inconclusive is not None:
-        own_reasons = judgement.inconclusive.select(*_REASONS).collect().cast(_REASONS)
-
-    unfit = _union(lacking, rule.needs)
-    subjects, left_out = _apart(subjects, unfit)
-    violations, _ = _apart(violations, unfit)
-    certain = pl.col("certain").fill_null(False)
-    kept, doubtful = _apart(violations.filter(~certain), _union(lacking, rule.to_fail))
-    violations = pl.concat([violations.filter(certain), kept])
-    subjects, _ = _apart(subjects, doubtful.select(*_SUBJECT, "reason").unique())
-
-    inconclusive = pl.concat([own_reasons, left_out.select(*_REASONS), doubtful.select(*_REASONS)])
+        reasons.append(judgement.inconclusive.collect())
+    if not violations.is_empty():
+        violations, doubtful = _doubted(_with_subject(violations), lacking, rule)
+        subjects, _ = _apart(subjects, doubtful)
+        reasons.append(doubtful)
+    inconclusive = _reasons(reasons)
     judged = int(subjects["len"].sum())
-    if len(violations):
+    if not violations.is_empty():
         status = BROKEN[rule.level]
     elif judged:
         status = Status.PASS
-    elif len(inconclusive):
+    elif not inconclusive.is_empty():
         status = Status.INCONCLUSIVE
     else:
         status = Status.NOT_APPLICABLE
-    findings = _findings(rule, violations, endpoints)
-    return RuleResult(rule, status, judged, findings, inconclusive.unique().sort("association", "reason"))
+    return RuleResult(rule, status, judged, _findings(rule, violations, endpoints), inconclusive)
+
+
+def _doubted(
+    violations: pl.DataFrame, lacking: dict[Need, pl.DataFrame], rule: Rule
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The violations that count; and `association`, `side`, `reason` of what the capture makes doubtful."""
+    fit, _ = _apart(violations, _union(lacking, rule.needs))
+    is_certain = pl.col("certain") if "certain" in fit.columns else pl.lit(False)
+    kept, doubtful = _apart(fit.filter(~is_certain), _union(lacking, rule.to_fail))
+    return pl.concat([fit.filter(is_certain), kept]), doubtful.select(*_SUBJECT, "reason").unique()
+
+
+def _reasons(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """`association` and `reason`, each pair once."""
+    given = [part.select(*_REASONS).cast(_REASONS) for part in parts if not part.is_empty()]
+    return pl.concat(given).unique().sort("association", "reason") if given else _NO_REASONS
 
 
 def _counted(subjects: pl.LazyFrame) -> pl.LazyFrame:
@@ -143,10 +153,12 @@ def _counted(subjects: pl.LazyFrame) -> pl.LazyFrame:
     return subjects.with_columns(**missing).group_by(*_SUBJECT).len()
 
 
-def _with_columns(frame: pl.DataFrame, schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
-    """The frame with these columns; null where it had none."""
-    missing = {name: pl.lit(None, dtype) for name, dtype in schema.items() if name not in frame.columns}
-    return frame.with_columns(**missing)
+def _with_subject(violations: pl.DataFrame) -> pl.DataFrame:
+    """The violations with `association` and `side`; null where they had none."""
+    missing = {
+        name: pl.lit(None, dtype) for name, dtype in _SUBJECT.items() if name not in violations.columns
+    }
+    return violations.with_columns(**missing)
 
 
 def _lacking(seen: View) -> dict[Need, pl.DataFrame]:

@@ -3,7 +3,6 @@
 import polars as pl
 
 from sctpinspect.rules.view import View
-from sctpinspect.tables.sends import receives, sends
 
 
 def sent_messages(t: View) -> pl.LazyFrame:
@@ -12,9 +11,7 @@ def sent_messages(t: View) -> pl.LazyFrame:
     `association`, `side` (the sender's), all columns of `messages`, `frame` and `chunk` of the first
     fragment; of the call `call`, `start_ns`, `end_ns` and, as `sent_*`, what it says of its message.
     """
-    return _side_by_side(t, sends(t.calls, t.messages), "sent").with_columns(
-        frame="first_frame", chunk="first_chunk"
-    )
+    return _side_by_side(t, t.sends, "sent").with_columns(frame="first_frame", chunk="first_chunk")
 
 
 def received_messages(t: View) -> pl.LazyFrame:
@@ -22,8 +19,7 @@ def received_messages(t: View) -> pl.LazyFrame:
 
     `frame` is that of the last fragment; the call's columns are `got_*`.
     """
-    joined = receives(t.calls, t.messages, t.chunks)
-    return _side_by_side(t, joined, "got").with_columns(frame="last_frame", chunk=pl.lit(None, pl.UInt16))
+    return _side_by_side(t, t.receives, "got").with_columns(frame="last_frame", chunk=pl.lit(None, pl.UInt16))
 
 
 def _side_by_side(t: View, joined: pl.LazyFrame, prefix: str) -> pl.LazyFrame:

@@ -5,6 +5,10 @@ from typing import Any
 
 import polars as pl
 
+from sctpinspect.tables import Tables
+from sctpinspect.tables.schema import TABLES
+from sctpinspect.tables.sends import receives, sends
+
 PACKET_COLUMNS = {
     "source": "source",
     "destination": "destination",
@@ -23,7 +27,10 @@ PACKET_COLUMNS = {
 
 @dataclass(frozen=True)
 class View:
-    """The tables of `tables.schema` as LazyFrames. Packets captured a second time elsewhere are left out."""
+    """The tables of `tables.schema` as LazyFrames. Packets captured a second time elsewhere are left out.
+
+    sends, receives: which message is which call (see `tables.sends`).
+    """
 
     packets: pl.LazyFrame
     chunks: pl.LazyFrame
@@ -40,34 +47,24 @@ class View:
     messages: pl.LazyFrame
     calls: pl.LazyFrame
     events: pl.LazyFrame
+    sends: pl.LazyFrame
+    receives: pl.LazyFrame
     recipe: dict[str, Any]
 
 
-def view(tables: Any) -> View:
-    """The view of `tables` (a `tables.Tables`)."""
-    packets = tables.packets.filter(~pl.col("is_copy").fill_null(False))
+def view(tables: Tables[pl.DataFrame]) -> View:
+    """The view of the tables of a capture."""
+    frames = {name: getattr(tables, name) for name in TABLES if name != "interfaces"}
+    packets = frames["packets"].filter(~pl.col("is_copy").fill_null(False))
+    frames["packets"] = packets
+    for name in ("parameters", "causes", "gap_blocks", "heartbeats"):
+        frames[name] = frames[name].join(packets, on="packet", how="semi", maintain_order="left")
     beside = packets.select("packet", **{name: pl.col(column) for name, column in PACKET_COLUMNS.items()})
-
-    def of_packets(name: str) -> pl.LazyFrame:
-        return getattr(tables, name).join(packets, on="packet", how="semi").lazy()
-
+    frames["chunks"] = frames["chunks"].join(beside, on="packet", maintain_order="left")
+    lazy = {name: frame.lazy() for name, frame in frames.items()}
     return View(
-        packets=packets.lazy(),
-        chunks=tables.chunks.join(beside, on="packet", maintain_order="left").lazy(),
-        **{name: of_packets(name) for name in ("parameters", "causes", "gap_blocks", "heartbeats")},
-        **{
-            name: getattr(tables, name).lazy()
-            for name in (
-                "icmp_errors",
-                "associations",
-                "endpoints",
-                "addresses",
-                "completeness",
-                "paths",
-                "messages",
-                "calls",
-                "events",
-            )
-        },
+        **lazy,
+        sends=sends(lazy["calls"], lazy["messages"]).collect().lazy(),
+        receives=receives(lazy["calls"], lazy["messages"], lazy["chunks"]).collect().lazy(),
         recipe=tables.recipe,
     )

@@ -148,7 +148,7 @@ def test_what_the_capture_lacks_makes_a_rule_inconclusive_not_failed(need, lacki
     in_need = judged(passes, rule(packets_judged, needs=[need])).results[0]
     doubtful = judged(fails, rule(packets_judged, to_fail=[need])).results[0]
     assert in_need.status is doubtful.status is Status.INCONCLUSIVE
-    assert in_need.inconclusive["association"].to_list() == [0]
+    assert set(in_need.inconclusive["association"]) == {0}
     assert in_need.inconclusive.rows() == doubtful.inconclusive.rows()
     assert in_need.judged == doubtful.judged == 0
     assert in_need.findings.is_empty() and doubtful.findings.is_empty()

@@ -136,6 +136,13 @@ def test_same_tags_again_after_the_end_are_another_association(tables):
     assert found.packets["association"].to_list() == [0] * 7 + [1] * 7
 
 
+def test_same_tags_again_without_an_end_are_another_association(tables):
+    first = Conversation().handshake()
+    again = Conversation(start_ns=first.clock).handshake()
+    found = tables(first.packets + again.packets)
+    assert found.packets["association"].to_list() == [0] * 4 + [1] * 4
+
+
 def test_multihomed_traffic_without_handshake_is_told_by_its_tags(tables):
     talk = Conversation(client=["10.1.0.1", "10.2.0.1"], server=["10.1.0.2", "10.2.0.2"])
     for path in (0, 1, 1, 0):
@@ -190,6 +197,7 @@ def test_inits_that_cross_make_one_association(tables, first):
     assert tags(found) == [(talk.tags[first], talk.tags[1 - first])]
     assert set(found.packets["association"]) == {0}
     assert found.endpoints["init_frame"].to_list() == [1, 4]
+    assert found.associations["init_ack_frame"].to_list() == [4]
 
 
 def test_inits_that_cross_after_an_init_ack_make_one_association(tables):
@@ -221,6 +229,15 @@ def test_reflected_tag_is_that_of_the_sender(tables, chunk, end):
     found = tables(talk.packets)
     assert homes(found)[-1] == (0, 1)
     assert found.associations.select("end", "end_frame").row(0) == (end, 6)
+
+
+@pytest.mark.parametrize("reflected, association", [(True, 0), (False, 1)])
+def test_t_bit_says_whose_tag_it_is(tables, reflected, association):
+    """The server's tag in one association is the client's in another."""
+    one = Conversation(tags=(1, 2)).handshake()
+    other = Conversation(tags=(2, 3), start_ns=one.clock).handshake()
+    other.send(1, abort(reflected=reflected), tag=2)
+    assert homes(tables(one.packets + other.packets))[-1] == (association, 1)
 
 
 @pytest.mark.parametrize("tag", [0, 0x12345678])
