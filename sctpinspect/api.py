@@ -79,8 +79,8 @@ def read(path: str | Path) -> Capture:
     """
     built = tables.build(decode.decode(path))
     if not (built.packets.height or built.calls.height or built.icmp_errors.height):
-        held = "holds no frame" if not built.frames else f"has {count(built.frames, 'frame')}, none of them SCTP"
-        raise UsageError(f"{escape(str(path))} {held}; there is nothing to judge")
+        held = f"{count(built.frames, 'frame')}, none of them SCTP" if built.frames else "no frame"
+        raise UsageError(f"{escape(str(path))} has {held}; there is nothing to judge")
     return Capture(path=path, **vars(built))
 
 

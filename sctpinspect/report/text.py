@@ -49,6 +49,8 @@ def headline(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> Itera
     if origin:
         yield line(_INDENT, file)
     yield line(_INDENT, contents(tables))
+    if tables.calls.height:
+        yield line(_INDENT, calls_judged(tables, verdict))
     if tables.calls.height and tables.messages.height:
         yield line(_INDENT, accounted(tables))
     yield line(_INDENT, *_tally(verdict))
@@ -88,6 +90,15 @@ def contents(tables: Tables[pl.DataFrame]) -> str:
     if copies:
         parts.append(f"{copies} captured twice")
     return ", ".join(parts) + f"; {drops(tables)}"
+
+
+def calls_judged(tables: Tables[pl.DataFrame], verdict: Verdict) -> str:
+    """`every call judged against the wire`, or how many of them, and which kinds were not."""
+    left = tables.calls.filter(~pl.col("call").is_in(verdict.calls_judged))
+    if left.is_empty():
+        return "every call judged against the wire"
+    kinds = ", ".join(left["name"].unique(maintain_order=True))
+    return f"{tables.calls.height - left.height} calls judged against the wire, {left.height} not ({kinds})"
 
 
 def accounted(tables: Tables[pl.DataFrame]) -> str:

@@ -16,7 +16,7 @@ def foreign_files(folder):
         "empty.pcap": (b"", "empty"),
         "photo.jpg": (JPEG, "no pcap"),
         "cut-in-header.pcap": (struct.pack("<I", 0xA1B2C3D4), ""),
-        "no-frames.pcap": (pcap([]), "no frame"),
+        "no-frames.pcap": (pcap([]), "has no frame"),
         "no-sctp.pcap": (pcap([(0, udp_frame)]), "none of them SCTP"),
     }
     for name, (content, _) in contents.items():

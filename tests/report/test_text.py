@@ -20,7 +20,9 @@ def test_the_first_lines_say_what_was_judged_and_how_it_ended(good):
     assert lines[1].strip() == "x/capture.pcapng"
     packets = good.packets.height
     assert lines[2].strip() == f"5 calls, {packets} packets, 1 association; no packet lost by the capture"
-    assert "rules: " in lines[4] and "hold" in lines[4]
+    assert "calls judged against the wire" in lines[3]
+    assert "user messages" in lines[4]
+    assert "rules: " in lines[5] and "hold" in lines[5]
 
 
 def test_a_broken_rule_comes_with_its_frame_endpoint_expectation_and_source(wrong_tag):
