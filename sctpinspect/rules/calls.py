@@ -10,6 +10,7 @@ from sctpinspect.tables.associations import ENDPOINT, is_type
 from sctpinspect.tables.calls import SENDS
 
 SOCKET = ["host", "socket"]
+WILDCARDS = ["0.0.0.0", "::"]
 
 SETS_UP = ["connect", "sctp_connectx", *SENDS]
 """Calls that may begin an association."""
@@ -93,6 +94,7 @@ def causes_no_packet(t: View, calls: pl.LazyFrame) -> Judgement:
 def ending(t: View, calls: pl.LazyFrame) -> pl.LazyFrame:
     """The `calls` that came while an association of their socket was established and not about to end.
 
+    An association that the socket gave away by accept() or sctp_peeloff() is none of its own.
     With `said`, `frame` and `chunk`: the first SHUTDOWN, SHUTDOWN_ACK or ABORT of the side after the call;
     calls after which there is none are left out.
     """
@@ -102,9 +104,13 @@ def ending(t: View, calls: pl.LazyFrame) -> pl.LazyFrame:
     )
     began = closing.group_by("association").agg(closing_ns=pl.col("time_ns").min())
     own = closing.select(*ENDPOINT, "frame", "chunk", said="type_name", said_ns="time_ns")
+    handed_over = t.calls.filter(pl.col("name").is_in(["accept", "sctp_peeloff"])).select(
+        *SOCKET, "association"
+    )
     established = t.associations.select("association", "established_ns")
     return (
         of_associations(t, calls.drop("frame"))
+        .join(handed_over, on=[*SOCKET, "association"], how="anti", maintain_order="left")
         .join(established, on="association", maintain_order="left")
         .join(began, on="association", maintain_order="left")
         .filter(pl.col("start_ns").is_between("established_ns", "closing_ns"))
@@ -141,7 +147,9 @@ def lists_addresses(t: View, name: str, right: pl.LazyFrame, owners: pl.LazyFram
         .join(returned.select("call", "address"), on=["call", "address"], how="anti", maintain_order="left")
         .drop("addresses")
     )
-    extra = returned.join(told, on=[*ENDPOINT, "address"], how="anti", maintain_order="left")
+    extra = returned.filter(scope("address") == pl.col("source_scope")).join(
+        told, on=[*ENDPOINT, "address"], how="anti", maintain_order="left"
+    )
     columns = [*ENDPOINT, "call", "frame", "expected", "actual"]
     return Judgement(
         subjects,
@@ -183,7 +191,7 @@ def names_endpoint(t: View, name: str, ports: pl.LazyFrame, known: pl.LazyFrame)
         beside_own(calls.drop("frame"), ports, real_port="real_port", frame="init_frame")
         .filter(pl.col("frame").is_not_null())
         .join(known.with_columns(known=True), on=[*ENDPOINT, "address"], how="left", maintain_order="left")
-        .with_columns(pl.col("known").fill_null(False) | pl.col("address").is_in(["0.0.0.0", "::"]))
+        .with_columns(pl.col("known").fill_null(False) | pl.col("address").is_in(WILDCARDS))
     )
     violations = subjects.filter(~pl.col("known") | (pl.col("port") != pl.col("real_port")))
     expected = pl.format("an announced address and port {}", "real_port")

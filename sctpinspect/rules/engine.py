@@ -16,6 +16,7 @@ from sctpinspect.rules.model import BROKEN, EDITIONS, Judgement, Level, Need, Ru
 from sctpinspect.rules.registry import select
 from sctpinspect.rules.view import View, view
 from sctpinspect.tables import Tables
+from sctpinspect.tables.associations import peer
 from sctpinspect.tables.schema import FINDINGS, polars_schema
 
 BASELINES = {"rfc4960": "RFC 4960", "rfc9260": "RFC 9260"}
@@ -36,13 +37,15 @@ _NOT_SANDBOXED = {
 class RuleResult:
     """The verdict of one rule on one capture.
 
-    judged: number of subjects judged. findings: one row per violation (`schema.FINDINGS`).
+    judged: number of subjects judged. calls: the rows of calls among them.
+    findings: one row per violation (`schema.FINDINGS`).
     inconclusive: `association` and `reason` of what could not be judged. error: why the rule crashed.
     """
 
     rule: Rule
     status: Status
     judged: int = 0
+    calls: frozenset[int] = frozenset()
     findings: pl.DataFrame = field(default_factory=lambda: _NO_FINDINGS)
     inconclusive: pl.DataFrame = field(default_factory=lambda: _NO_REASONS)
     error: str = ""
@@ -58,6 +61,11 @@ class Verdict:
     def findings(self) -> pl.DataFrame:
         """All violations (`schema.FINDINGS`)."""
         return pl.concat([_NO_FINDINGS, *(result.findings for result in self.results)])
+
+    @property
+    def calls_judged(self) -> frozenset[int]:
+        """The rows of calls that at least one rule has judged."""
+        return frozenset().union(*(result.calls for result in self.results))
 
     @property
     def counts(self) -> Counter[Status]:
@@ -119,6 +127,7 @@ def _result(rule: Rule, seen: View, lacking: dict[Need, pl.DataFrame], endpoints
         reasons.append(doubtful)
     inconclusive = _reasons(reasons)
     judged = int(subjects["len"].sum())
+    calls = frozenset(subjects["calls"].explode().drop_nulls())
     if not violations.is_empty():
         status = BROKEN[rule.level]
     elif judged:
@@ -127,7 +136,7 @@ def _result(rule: Rule, seen: View, lacking: dict[Need, pl.DataFrame], endpoints
         status = Status.INCONCLUSIVE
     else:
         status = Status.NOT_APPLICABLE
-    return RuleResult(rule, status, judged, _findings(rule, violations, endpoints), inconclusive)
+    return RuleResult(rule, status, judged, calls, _findings(rule, violations, endpoints), inconclusive)
 
 
 def _doubted(
@@ -147,10 +156,11 @@ def _reasons(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _counted(subjects: pl.LazyFrame) -> pl.LazyFrame:
-    """`len`: the number of subjects of each association and side."""
+    """`len` and `calls`: the number of subjects of each association and side, and the calls among them."""
     present = set(subjects.collect_schema().names())
-    missing = {name: pl.lit(None, dtype) for name, dtype in _SUBJECT.items() if name not in present}
-    return subjects.with_columns(**missing).group_by(*_SUBJECT).len()
+    columns = {**_SUBJECT, "call": pl.UInt32}
+    missing = {name: pl.lit(None, dtype) for name, dtype in columns.items() if name not in present}
+    return subjects.with_columns(**missing).group_by(*_SUBJECT).agg(pl.len(), calls=pl.col("call"))
 
 
 def _with_subject(violations: pl.DataFrame) -> pl.DataFrame:
@@ -173,8 +183,8 @@ def _lacking(seen: View) -> dict[Need, pl.DataFrame]:
 
     def lack(need: Need) -> pl.DataFrame:
         own = completeness.filter(pl.col("kind").is_in(list(need.kinds))).select(columns)
-        peer = completeness.filter(pl.col("kind").is_in(list(need.peer_kinds))).select(
-            "association", (1 - pl.col("side")).cast(pl.UInt8).alias("side"), "reason"
+        of_peer = completeness.filter(pl.col("kind").is_in(list(need.peer_kinds))).select(
+            "association", peer().alias("side"), "reason"
         )
         everywhere = associations.clear() if seen.recipe or not need.sandboxed else associations
         unseen = everywhere.select(
@@ -182,7 +192,7 @@ def _lacking(seen: View) -> dict[Need, pl.DataFrame]:
             pl.lit(None, pl.UInt8).alias("side"),
             pl.lit(_NOT_SANDBOXED.get(need), pl.String).alias("reason"),
         )
-        return pl.concat([own, peer, unseen])
+        return pl.concat([own, of_peer, unseen])
 
     return {need: lack(need) for need in Need}
 

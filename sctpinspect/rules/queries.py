@@ -20,6 +20,7 @@ TIMER_SLACK = 1.12
 TICKS_NS = 20 * MILLISECOND
 """Two clock ticks of a kernel with 100 of them a second."""
 
+PATH = [*ENDPOINT, "path"]
 USER_DATA = [ChunkType.DATA, ChunkType.I_DATA]
 
 WHOLE = ~pl.col("packet_defect").is_in(["cut_by_snaplen", "cut_by_fragmentation"]).fill_null(False)
@@ -64,7 +65,7 @@ def first_transmissions(t: View, *types: ChunkType) -> pl.LazyFrame:
     """
     base = pl.coalesce("initial_tsn_of_side", pl.col("tsn").first().over(ENDPOINT))
     unmoved = t.chunks.filter(is_type(*types) & pl.col("association").is_not_null()).join(
-        moved_numbers(t), on="association", how="anti"
+        moved_numbers(t), on="association", how="anti", maintain_order="left"
     )
     return (
         beside_own(unmoved, t.endpoints, initial_tsn_of_side="initial_tsn")
@@ -101,7 +102,7 @@ def unanswered(t: View, questions: pl.LazyFrame, answers: pl.LazyFrame) -> Judge
     capture_end = t.packets.select(capture_end=pl.col("time_ns").max())
     answered = answers.select("association", side=peer(), answer="packet")
     asked = (
-        questions.filter(pl.col("association").is_not_null() & (pl.col("checksum_state") != "bad"))
+        questions.filter(pl.col("association").is_not_null() & pl.col("checksum_state").ne_missing("bad"))
         .unique(ENDPOINT, keep="first", maintain_order=True)
         .join(answered.group_by(ENDPOINT).agg(pl.col("answer").max()), on=ENDPOINT, how="left")
         .join(capture_end, how="cross")
@@ -115,11 +116,6 @@ def unanswered(t: View, questions: pl.LazyFrame, answers: pl.LazyFrame) -> Judge
 def announced(t: View) -> pl.LazyFrame:
     """Addresses in INIT or INIT ACK, as source or in the list, and those that an ASCONF added."""
     return t.addresses.filter(pl.col("learned_from").cast(pl.String).is_in(["source", "parameter", "asconf"]))
-
-
-def texts(addresses: str) -> pl.Expr:
-    """A list of texts as one, for people."""
-    return pl.col(addresses).list.join(", ")
 
 
 def acknowledged(t: View) -> pl.LazyFrame:

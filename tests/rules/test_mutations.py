@@ -183,6 +183,18 @@ def _(story):
     return change(story, find(story, T.SHUTDOWN), chunks=[b.abort()])
 
 
+@alteration("rfc6458/3.1.5/close-no-packet", "multihoming")
+def _(story):
+    during = call(story, "close", host="b")
+    asconf = insert(
+        story,
+        find(story, T.INIT, -1),
+        b.asconf(1, b.address_parameter(B[0])),
+        like=find(story, T.COOKIE_ACK),
+    )
+    return change(story, asconf, time_ns=during.start_ns + 1)
+
+
 @alteration("rfc6458/3.1.6/connect-sends-init", "one_to_one")
 def _(story):
     first = find(story, T.INIT)

@@ -3,11 +3,10 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import causes_no_packet, of_associations, succeeded
+from sctpinspect.rules.calls import WILDCARDS, causes_no_packet, of_associations, succeeded
 from sctpinspect.rules.queries import announced, beside_own, found
 from sctpinspect.tables.associations import ENDPOINT
 
-WILDCARDS = ["0.0.0.0", "::"]
 BOTH = ["RFC 6458 §3.1.2", "RFC 6458 §4.1.2"]
 
 
@@ -46,7 +45,8 @@ def bind_port_and_address(t: View) -> Judgement:
             ),
         ]
     )
-    return Judgement(pl.concat([specific.select(ENDPOINT), ports.select(ENDPOINT)]), violations)
+    judged = [*ENDPOINT, "call"]
+    return Judgement(pl.concat([specific.select(judged), ports.select(judged)]), violations)
 
 
 @rule("rfc6458/3.1.2/bind-no-packet", level=Level.MUST, cites=[*BOTH, "RFC 6458 §9.1"], needs=[Need.COUNTERS])

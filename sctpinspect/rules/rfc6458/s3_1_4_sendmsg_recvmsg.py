@@ -7,6 +7,7 @@ from sctpinspect.rules.messages import received_messages, sent_messages
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.acknowledgements import steps
 from sctpinspect.tables.associations import ENDPOINT
+from sctpinspect.tables.calls import SENDS
 
 BOTH = ["RFC 6458 §3.1.4", "RFC 6458 §4.1.8"]
 
@@ -51,7 +52,8 @@ def send_message_to_data(t: View) -> Judgement:
             found(changed, *_bytes("sent_length", "sent_digest", "length", "digest")).select(columns),
         ]
     )
-    return Judgement(pl.concat([present.select(ENDPOINT), missing.select(ENDPOINT)]), violations)
+    judged = [*ENDPOINT, "call"]
+    return Judgement(pl.concat([present.select(judged), missing.select(judged)]), violations)
 
 
 @rule("rfc6458/3.1.4/message-has-send", level=Level.MUST, cites=BOTH)
@@ -61,13 +63,24 @@ def message_has_send(t: View) -> Judgement:
     What it checks: that each message of a side with a journal of its sends belongs to one of them.
     Why it matters: a stack must not invent or repeat user messages.
     What the capture must contain: the journal of the sender.
-    Known exceptions: a message not whole in the capture is not judged.
+    Known exceptions: a message not whole in the capture is not judged, nor a host with sends whose
+    association is not known.
     References: RFC 6458 §3.1.4; RFC 6458 §4.1.8.
     """
-    subjects = sent_messages(t).filter(pl.col("message").is_not_null() & pl.col("complete"))
+    lost = t.calls.filter(
+        pl.col("name").is_in(SENDS) & pl.col("errno").is_null() & pl.col("association").is_null()
+    ).select("host")
+    unclear = t.endpoints.join(lost, on="host", how="semi").select(
+        *ENDPOINT, reason=pl.lit("which association some sends of its host belong to is not known")
+    )
+    subjects = (
+        sent_messages(t)
+        .filter(pl.col("message").is_not_null() & pl.col("complete"))
+        .join(unclear, on=ENDPOINT, how="anti", maintain_order="left")
+    )
     violations = subjects.filter(pl.col("call").is_null())
     actual = pl.format("a message of {} bytes on stream {} that no call sent", "length", "stream")
-    return Judgement(subjects, found(violations, "a send for each message", actual))
+    return Judgement(subjects, found(violations, "a send for each message", actual), unclear)
 
 
 @rule("rfc6458/3.1.4/snd-order-per-stream", level=Level.MUST, cites=[*BOTH, "RFC 9260 §6.5"])
@@ -116,7 +129,8 @@ def clock_alignment(t: View) -> Judgement:
             found(late, "DATA before the receive ended", "DATA after it").select(columns),
         ]
     )
-    return Judgement(pl.concat([sent.select(ENDPOINT), got.select(ENDPOINT)]), violations)
+    judged = [*ENDPOINT, "call"]
+    return Judgement(pl.concat([sent.select(judged), got.select(judged)]), violations)
 
 
 @rule(

@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import SOCKET, ending, succeeded
+from sctpinspect.rules.calls import SOCKET, causes_no_packet, ending, of_associations, succeeded
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.associations import ENDPOINT, peer
 
@@ -32,3 +32,30 @@ def close_graceful(t: View) -> Judgement:
     subjects = ending(t, closes).join(unread, on=ENDPOINT, how="anti", maintain_order="left")
     violations = subjects.filter(pl.col("said") == "ABORT")
     return Judgement(subjects, found(violations, "SHUTDOWN", "ABORT after close()"))
+
+
+@rule(
+    "rfc6458/3.1.5/close-no-packet",
+    level=Level.MUST,
+    cites=["RFC 6458 §3.1.5", "RFC 6458 §4.1.6"],
+    needs=[Need.COUNTERS],
+)
+def close_no_packet(t: View) -> Judgement:
+    """close() of a socket without an association causes no packet.
+
+    What it checks: that no association begins or ends while such a call runs and no other call of its host
+    does that could be the cause.
+    Why it matters: what has ended, or never began, is nobody's business any more.
+    What the capture must contain: the journal, no drops, and the end of each association that the socket had.
+    Known exceptions: none.
+    References: RFC 6458 §3.1.5; RFC 6458 §4.1.6.
+    """
+    closes = succeeded(t, "close")
+    ends = t.associations.select("association", over_ns="end_ns")
+    is_over = (pl.col("over_ns") <= pl.col("start_ns")).fill_null(False)
+    alive = (
+        of_associations(t, closes)
+        .join(ends, on="association", maintain_order="left")
+        .filter((pl.col("first_ns") <= pl.col("end_ns")) & ~is_over)
+    )
+    return causes_no_packet(t, closes.join(alive, on="call", how="anti", maintain_order="left"))

@@ -6,7 +6,7 @@ from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import number, result, streams_are_negotiated
 from sctpinspect.rules.queries import found
-from sctpinspect.tables.associations import is_type
+from sctpinspect.tables.associations import is_type, peer
 
 
 def _notified(t: View, state: str) -> pl.LazyFrame:
@@ -36,7 +36,7 @@ def notify_comm_up(t: View) -> Judgement:
         t.chunks.filter(
             is_type(ChunkType.COOKIE_ECHO, ChunkType.COOKIE_ACK) & pl.col("association").is_not_null()
         )
-        .with_columns(side=(1 - pl.col("side")).cast(pl.UInt8))
+        .with_columns(side=peer())
         .unique(["association", "side"], keep="first", maintain_order=True)
         .select("association", "side", "frame", "chunk", "time_ns", "type_name")
     )

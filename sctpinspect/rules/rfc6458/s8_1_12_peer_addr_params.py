@@ -5,10 +5,9 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import argument, number, of_associations, settings, succeeded
-from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, found
+from sctpinspect.rules.queries import MILLISECOND, PATH, TICKS_NS, TIMER_SLACK, found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
-PATH = [*ENDPOINT, "path"]
 RTO_MS = {"rto_min": 1000, "rto_max": 60_000}
 """RTO.Min and RTO.Max of RFC 9260 §16, where neither option nor recipe says otherwise."""
 
@@ -28,72 +27,77 @@ def hb_interval_option(t: View) -> Judgement:
     Why it matters: the interval decides how soon a dead path is noticed.
     What the capture must contain: the journal with the option set before the association, and an idle path
     for longer than the latest time. Only captures of the sandbox without drops are judged.
-    Known exceptions: addresses not confirmed yet are probed sooner, as are those with HEARTBEATs on demand;
-    any packet to the address counts as activity. Where the option is set again later nothing is judged.
+    Known exceptions: addresses not confirmed yet are probed sooner, and so are those that failed or may have
+    (RFC 7829): spacing counts from an answered HEARTBEAT, of sides that retransmit nothing. Any packet to the
+    address counts as activity. Where the option is set again later nothing is judged.
     References: RFC 6458 §8.1.12; RFC 9260 §8.3.
     """
     limits = _limits(t)
-    capture_end = t.packets.select(capture_end=pl.col("time_ns").max())
-    closing = (
-        t.chunks.filter(
-            is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK, ChunkType.ABORT)
-            & pl.col("association").is_not_null()
-        )
-        .group_by("association")
-        .agg(closing=pl.col("time_ns").min())
-    )
-    confirmed = t.paths.select(*PATH, "destination", "confirmed_ns").drop_nulls()
-    up = t.associations.select("association", "established_ns").drop_nulls()
-    activity = (
-        t.chunks.filter(pl.col("association").is_not_null())
-        .group_by("packet", "frame", "time_ns", *PATH, maintain_order=True)
-        .agg(beats=is_type(ChunkType.HEARTBEAT).any() & ~is_type(ChunkType.PAD).any())
-        .join(limits, on=ENDPOINT, maintain_order="left")
-        .join(confirmed, on=PATH, maintain_order="left")
-        .join(up, on="association", maintain_order="left")
-        .join(closing, on="association", how="left", maintain_order="left")
-        .join(capture_end, how="cross", maintain_order="left")
-        .with_columns(end=pl.coalesce("closing", "capture_end"))
-        .filter(pl.col("time_ns").is_between(pl.max_horizontal("confirmed_ns", "established_ns"), "end"))
-        .with_columns(
-            next_ns=pl.col("time_ns").shift(-1).over(PATH),
-            beat_before=pl.when("beats").then("time_ns").forward_fill().shift(1).over(PATH),
-        )
-        .with_columns(
-            pause=pl.coalesce("next_ns", "end") - pl.col("time_ns"),
-            spacing=pl.when("beats").then(pl.col("time_ns") - pl.col("beat_before")),
-        )
-    )
-    early = activity.filter(pl.col("spacing") < pl.col("soonest"))
-    late = activity.filter(pl.col("pause") > pl.col("latest"))
-    columns = [*ENDPOINT, "frame", "call", "expected", "actual"]
-    between = pl.format(
+    spacings = _spacings(t).join(limits, on=ENDPOINT, maintain_order="left")
+    pauses = _pauses(t).join(limits, on=ENDPOINT, maintain_order="left")
+    expected = pl.format(
         "a HEARTBEAT to {} every {} to {} ms",
         "destination",
         pl.col("soonest") // MILLISECOND,
         pl.col("latest") // MILLISECOND,
     )
+    early = spacings.filter(pl.col("spacing") < pl.col("soonest"))
+    late = pauses.filter(pl.col("pause") > pl.col("latest"))
+    too_soon = pl.format("{} ms after the one before", pl.col("spacing") // MILLISECOND)
+    too_late = pl.format("nothing for {} ms", pl.col("pause") // MILLISECOND)
+    columns = [*ENDPOINT, "frame", "call", "expected", "actual"]
     violations = pl.concat(
-        [
-            found(
-                early, between, pl.format("{} ms after the one before", pl.col("spacing") // MILLISECOND)
-            ).select(columns),
-            found(late, between, pl.format("nothing for {} ms", pl.col("pause") // MILLISECOND)).select(
-                columns
-            ),
-        ]
+        [found(early, expected, too_soon).select(columns), found(late, expected, too_late).select(columns)]
     )
-    judged = (
-        activity.group_by(PATH)
-        .agg(pl.col("spacing").count(), idle=(pl.col("pause") > pl.col("soonest")).any())
-        .filter((pl.col("spacing") > 0) | pl.col("idle"))
+    idle = pauses.filter(pl.col("pause") > pl.col("soonest"))
+    judged = [*PATH, "call"]
+    return Judgement(pl.concat([spacings.select(judged), idle.select(judged)]).unique(), violations)
+
+
+def _spacings(t: View) -> pl.LazyFrame:
+    """HEARTBEATs to confirmed addresses with `spacing`, ns since the one before, which was answered.
+
+    A side that retransmits DATA is left out: a path may then be potentially failed (RFC 7829), and is
+    probed once per RTO.
+    """
+    retransmitting = t.chunks.filter("is_retransmission").select(ENDPOINT)
+    confirmed = t.paths.select(*PATH, "confirmed_ns").drop_nulls()
+    return (
+        t.heartbeats.filter(~pl.col("padded"))
+        .join(retransmitting, on=ENDPOINT, how="anti", maintain_order="left")
+        .join(confirmed, on=PATH, maintain_order="left")
+        .filter(pl.col("time_ns") >= pl.col("confirmed_ns"))
+        .with_columns(
+            spacing=pl.col("time_ns").diff().over(PATH), answered=pl.col("ack_ns").shift(1).over(PATH)
+        )
+        .filter(pl.col("spacing").is_not_null() & pl.col("answered").is_not_null())
     )
-    return Judgement(judged, violations)
+
+
+def _pauses(t: View) -> pl.LazyFrame:
+    """Packets to confirmed addresses with `pause`, ns up to the next one or to the end that is near."""
+    closing = (
+        t.chunks.filter(is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK, ChunkType.ABORT))
+        .group_by("association")
+        .agg(closing=pl.col("time_ns").min())
+    )
+    capture_end = t.packets.select(capture_end=pl.col("time_ns").max())
+    lives = t.associations.select("association", "established_ns").join(closing, on="association", how="left")
+    confirmed = t.paths.select(*PATH, "confirmed_ns").drop_nulls()
+    end = pl.coalesce("closing", "capture_end")
+    return (
+        t.packets.join(confirmed, on=PATH, maintain_order="left")
+        .join(lives, on="association", maintain_order="left")
+        .join(capture_end, how="cross", maintain_order="left")
+        .filter(pl.col("time_ns").is_between(pl.max_horizontal("confirmed_ns", "established_ns"), end))
+        .with_columns(pause=pl.coalesce(pl.col("time_ns").shift(-1).over(PATH), end) - pl.col("time_ns"))
+    )
 
 
 def _limits(t: View) -> pl.LazyFrame:
     """`soonest` and `latest` time between HEARTBEATs, ns, of sides that have set the interval once."""
-    sysctls = t.recipe.get("sysctls", {})
+    sysctls = t.recipe.get("sysctls")
+    stated = sysctls if isinstance(sysctls, dict) else {}
     option = pl.col("option") == "SCTP_PEER_ADDR_PARAMS"
     enables = pl.col("arguments").str.contains('"SPP_HB_ENABLE"', literal=True)
     changes = of_associations(t, succeeded(t, "setsockopt").filter(option)).filter(
@@ -104,7 +108,10 @@ def _limits(t: View) -> pl.LazyFrame:
     rto = settings(t, "SCTP_RTOINFO").select(
         *ENDPOINT, rto_min=number(argument("value.srto_min")), rto_max=number(argument("value.srto_max"))
     )
-    defaults = {name: int(sysctls.get(name, value)) for name, value in RTO_MS.items()}
+    defaults = {
+        name: int(stated[name]) if str(stated.get(name)).isdecimal() else value
+        for name, value in RTO_MS.items()
+    }
     bounds = [
         pl.when(pl.col(name) > 0).then(name).otherwise(default).cast(pl.Float64)
         for name, default in defaults.items()

@@ -3,11 +3,9 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import argument, of_associations, succeeded
+from sctpinspect.rules.calls import WILDCARDS, argument, of_associations, succeeded
 from sctpinspect.rules.queries import announced, beside_own, found, scope
 from sctpinspect.tables.associations import ENDPOINT
-
-WILDCARDS = ["0.0.0.0", "::"]
 
 
 @rule(

@@ -19,8 +19,8 @@ def getpaddrs(t: View) -> Judgement:
     it.
     Why it matters: these are the paths that the program can choose from.
     What the capture must contain: the journal and the handshake.
-    Known exceptions: an announced address of another family or scope than the source may be missing.
-    Associations with ASCONF, which changes the list, are not judged.
+    Known exceptions: addresses of another family or scope (private, loopback, link-local) than the source are
+    not judged. Associations with ASCONF, which changes the list, are not judged.
     References: RFC 6458 §9.3; RFC 9260 §5.1.2.
     """
     owners = t.endpoints.with_columns(side=peer())

@@ -18,8 +18,9 @@ def getladdrs(t: View) -> Judgement:
     addresses in it.
     Why it matters: these are the addresses that the peer knows.
     What the capture must contain: the journal and the handshake.
-    Known exceptions: an announced address of another family or scope than the source may be missing.
-    Associations with ASCONF, which changes the list, are not judged, nor calls before the association.
+    Known exceptions: addresses of another family or scope (private, loopback, link-local) than the source are
+    not judged. Associations with ASCONF, which changes the list, are not judged, nor calls before the
+    association.
     References: RFC 6458 §9.5; RFC 9260 §5.1.2.
     """
     return lists_addresses(t, "sctp_getladdrs", announced(t), t.endpoints)

@@ -4,7 +4,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import announced, beside_peer, found, texts
+from sctpinspect.rules.queries import announced, beside_peer, found
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 
@@ -57,4 +57,7 @@ def connectx_addresses_announced(t: View) -> Judgement:
     known = subjects.filter(pl.col("frame").is_not_null())
     violations = known.join(told, on=[*ENDPOINT, "given"], how="anti", maintain_order="left")
     expected = pl.format("an INIT ACK that announces {}", "given")
-    return Judgement(known, found(violations, expected, pl.format("addresses seen: {}", texts("addresses"))))
+    return Judgement(
+        known,
+        found(violations, expected, pl.format("addresses seen: {}", pl.col("addresses").list.join(", "))),
+    )

@@ -5,13 +5,11 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import SETS_UP
-from sctpinspect.rules.queries import SECOND, announced, found
+from sctpinspect.rules.queries import PATH, SECOND, announced, found
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 LONG_NS = 60 * SECOND
 """Twice the default HB.interval: by then an address not probed yet never will be."""
-
-PATH = [*ENDPOINT, "path"]
 
 
 @rule(

@@ -1,0 +1,359 @@
+"""What looks wrong and is not, or cannot be told: no rule may break, and a rule that cannot tell says so."""
+
+import builders as b
+import pytest
+from rules.altering import (
+    PAYLOAD,
+    SSN,
+    STREAM,
+    TSN,
+    alter,
+    append,
+    argue,
+    call,
+    change,
+    delay,
+    find,
+    forget,
+    index,
+    insert,
+    notification,
+    patch,
+    remove,
+    result,
+    u16,
+    u32,
+)
+from rules.good import CAPTURES, COOKIE, HOSTS, Story, given, late
+from rules.verdicts import broken, verdict
+
+from sctpinspect.protocol import ChunkType, DataFlag
+from sctpinspect.rules import Status
+
+T = ChunkType
+A, B = HOSTS["a"], HOSTS["b"]
+SANDBOX = {"hosts": {}, "impaired": False}
+
+INNOCENT = []
+
+
+def innocent(capture: str):
+    def add(function):
+        INNOCENT.append(pytest.param(capture, function, id=function.__name__))
+        return function
+
+    return add
+
+
+@pytest.mark.parametrize(("capture", "change_it"), INNOCENT)
+def test_nothing_is_broken(capture, change_it):
+    story = CAPTURES[capture]()
+    change_it(story)
+    assert broken(story) == {}
+
+
+def status(story: Story, rule: str) -> Status:
+    return next(result.status for result in verdict(story).results if result.rule.id == rule)
+
+
+# ---- HEARTBEATs that need no answer
+
+
+@innocent("one_to_one")
+def a_heartbeat_right_before_the_end_of_the_association(story):
+    insert(story, find(story, T.SHUTDOWN), b.heartbeat(b"last question"))
+
+
+@innocent("one_to_one")
+def a_heartbeat_after_shutdown(story):
+    insert(story, find(story, T.SHUTDOWN_ACK), b.heartbeat(b"still there?"))
+
+
+@innocent("multihoming")
+def a_path_mtu_probe(story):
+    beat = find(story, T.HEARTBEAT, source=A[0])
+    insert(story, find(story, T.DATA), b.heartbeat(b"how big?"), b.chunk(T.PAD, bytes(1000)), like=beat)
+
+
+@innocent("multihoming")
+def a_heartbeat_lost_on_the_way(story):
+    story.recipe["impaired"] = True
+    ack = find(story, T.HEARTBEAT_ACK, 5)
+    question = story.packets[index(story, ack) - 1]
+    remove(story, ack)
+    change(story, question, comment="sctpinspect delivery: lost")
+
+
+@innocent("late")
+def a_heartbeat_unanswered_in_somebodys_capture(story):
+    beat = append(story, b.heartbeat(b"anybody?"), source="10.1.0.1", destination="10.1.0.2", tag=0xB4)
+    change(story, beat, source_port=8100, destination_port=9100)
+    story.wait(5000)
+    append(story, b.abort())
+
+
+# ---- what depends on where, or how completely, the capture was taken
+
+
+def test_a_heartbeat_ack_that_the_capture_may_have_lost_is_not_missing():
+    story = CAPTURES["multihoming"]()
+    remove(story, find(story, T.HEARTBEAT_ACK, 5))
+    assert set(broken(story)) == {"rfc9260/8.3/hb-ack-sent"}
+    for dropped in (None, 1):
+        story.dropped = dropped
+        assert broken(story) == {}
+        result = verdict(story).results
+        sent = next(each for each in result if each.rule.id == "rfc9260/8.3/hb-ack-sent")
+        assert sent.inconclusive["association"].to_list() == [0]
+
+
+def test_a_gap_of_tsns_that_the_capture_may_have_made_is_none():
+    story = late()
+    remove(story, find(story, T.SACK, 2))
+    patch(story, find(story, T.DATA, 2), TSN, u32(53))
+    assert set(broken(story)) == {"rfc9260/3.3.1/tsn-sequential"}
+    story.dropped = None
+    assert status(story, "rfc9260/3.3.1/tsn-sequential") is Status.INCONCLUSIVE
+    story.dropped = 0
+    append_like(story, find(story, T.SACK), b.sack(53))
+    assert status(story, "rfc9260/3.3.1/tsn-sequential") is Status.INCONCLUSIVE
+
+
+def append_like(story, like, *chunks):
+    ends = {
+        name: getattr(like, name) for name in ("source", "destination", "source_port", "destination_port")
+    }
+    return append(story, *chunks, tag=like.tag, **ends)
+
+
+@pytest.mark.parametrize(("pause_ms", "expected"), [(10, Status.INCONCLUSIVE), (1500, Status.FAIL)])
+def test_an_acknowledgement_goes_back_for_certain_only_where_it_cannot_have_been_overtaken(
+    pause_ms, expected
+):
+    story = late()
+    story.wait(pause_ms)
+    append_like(story, find(story, T.SACK), b.sack(50))
+    assert status(story, "rfc9260/6.2.1/sack-cum-tsn-monotonic") is expected
+
+
+def test_tsns_on_a_path_that_was_not_captured_are_acknowledged_unseen():
+    story = late()
+    patch(story, find(story, T.SACK, 2), TSN, u32(60))
+    assert broken(story) == {}
+
+
+def test_offloaded_checksums_are_no_wrong_ones():
+    story = late()
+    for packet in list(story.packets):
+        change(story, packet, checksum=0)
+    assert status(story, "rfc9260/6.8/crc32c-correct") is Status.INCONCLUSIVE
+
+
+# ---- the wire
+
+
+@innocent("late")
+def new_data_of_the_peer_after_a_shutdown(story):
+    story.recipe = SANDBOX
+    data, ack = find(story, T.DATA, 2), find(story, T.SACK, 2)
+    append_like(story, data, b.shutdown(89))
+    story.wait(1)
+    append_like(story, ack, b.data(90, b"one more"))
+    story.wait(1)
+    append_like(story, data, b.shutdown(90))
+
+
+@innocent("late")
+def a_retransmission_in_the_same_words(story):
+    append_like(story, find(story, T.DATA, 2), *find(story, T.DATA, 2).chunks)
+
+
+@innocent("late")
+def ssns_moved_by_a_reset(story):
+    data = find(story, T.DATA, 2)
+    insert(story, data, b.chunk(T.RE_CONFIG, b.parameter(13, bytes(12))))
+    patch(story, data, SSN, u16(0))
+
+
+def test_a_reset_of_ssns_makes_inconclusive():
+    story = late()
+    ssns_moved_by_a_reset(story)
+    assert status(story, "rfc9260/6.5/ssn-increments") is Status.INCONCLUSIVE
+
+
+@innocent("multihoming")
+def an_auth_chunk_before_cookie_echo(story):
+    change(story, find(story, T.COOKIE_ECHO), chunks=[b.chunk(T.AUTH, bytes(24)), b.cookie_echo(COOKIE)])
+
+
+@innocent("multihoming")
+def an_abort_that_reflects_the_tag_of_what_it_answers(story):
+    end = find(story, T.SHUTDOWN_COMPLETE)
+    question = find(story, T.SACK, source=A[0])
+    late_one = insert(story, find(story, T.INIT, -1), b.abort(reflected=True), like=end)
+    change(
+        story,
+        late_one,
+        tag=question.tag,
+        source=B[0],
+        destination=A[0],
+        source_port=4444,
+        destination_port=5000,
+    )
+
+
+@innocent("aborted")
+def an_init_ack_that_is_repeated(story):
+    answer = find(story, T.INIT_ACK)
+    insert(story, find(story, T.COOKIE_ECHO), *answer.chunks, like=answer)
+
+
+@innocent("one_to_one")
+def a_message_of_two_fragments_with_the_u_bit(story):
+    urgent = next(packet for packet in story.packets if packet.chunks[0][1] == b.WHOLE | DataFlag.UNORDERED)
+    assert urgent.chunks[0][STREAM : STREAM + 2] == u16(1)
+    patch(story, urgent, SSN, u16(77))  # an unordered message's SSN means nothing
+
+
+# ---- calls
+
+
+def unlike_the_default(story, **option):
+    """A send that says nothing about its message, on a socket with or without defaults of its own."""
+    sent = call(story, "sctp_sendmsg", 4)
+    argue(story, sent, stream=None, ppid=None, flags=None)
+    if option:
+        story.calls.append(
+            call(story, "socket", host="a")._replace(
+                name="setsockopt", arguments={"option": "SCTP_DEFAULT_SNDINFO", "value": option}
+            )
+        )
+
+
+def test_a_send_without_particulars_uses_the_defaults_of_its_socket():
+    story = CAPTURES["multihoming"]()
+    unlike_the_default(story)
+    assert set(broken(story)) == {"rfc6458/5.3.4/snd-ppid"}
+    story = CAPTURES["multihoming"]()
+    unlike_the_default(story, snd_ppid=46)
+    assert broken(story) == {}
+
+
+@innocent("multihoming")
+def messages_of_equal_content(story):
+    for number in (0, 4):  # both on stream 0
+        result(story, argue(story, call(story, "sctp_sendmsg", number), **given(b"same")), length=4)
+    for number, packet in enumerate([find(story, T.DATA, 0), find(story, T.DATA, 4)]):
+        chunk = packet.chunks[0]
+        same = chunk[:2] + u16(20) + chunk[4:PAYLOAD] + b"same"
+        change(story, packet, chunks=[same])
+        received = call(
+            story, "sctp_recvmsg", host="b", test=lambda c, n=2 * number: c.result.get("tsn") == 1000 + n
+        )
+        result(story, received, **given(b"same"))
+
+
+@innocent("multihoming")
+def a_message_read_in_two_parts(story):
+    whole = call(story, "sctp_recvmsg", test=lambda c: c.result["length"] == 6)
+    middle = whole.end_ns + 10
+    first = alter(story, whole, end_ns=middle - 5)
+    first = result(story, first, flags=[], **given(b"DAT"))
+    story.calls.append(
+        first._replace(
+            start_ns=middle,
+            end_ns=middle + 10,
+            result={**first.result, "flags": ["MSG_EOR"], **given(b"A 0")},
+        )
+    )
+
+
+@innocent("one_to_one")
+def two_threads_send_at_once(story):
+    one, two = (
+        call(story, "sctp_sendmsg", test=lambda c, s=s: c.arguments["start"] == s.hex())
+        for s in (b"one", b"two")
+    )
+    alter(story, two, start_ns=one.start_ns - 5)
+
+
+def abort_by_close(story):
+    remove(story, find(story, T.SHUTDOWN_ACK), find(story, T.SHUTDOWN_COMPLETE))
+    forget(story, notification(story, "b", "SCTP_SHUTDOWN_EVENT"))
+    forget(story, notification(story, "b", "SCTP_ASSOC_CHANGE", "SCTP_SHUTDOWN_COMP"))
+    change(story, find(story, T.SHUTDOWN), chunks=[b.abort()])
+
+
+@innocent("multihoming")
+def close_with_a_linger_time_of_zero(story):
+    abort_by_close(story)
+    story.calls.append(
+        call(story, "socket", host="a")._replace(
+            name="setsockopt", arguments={"option": "SO_LINGER", "value": {"l_onoff": 1, "l_linger": 0}}
+        )
+    )
+
+
+@innocent("multihoming")
+def close_with_unread_data(story):
+    abort_by_close(story)
+    forget(story, call(story, "sctp_recvmsg", -1, host="a", test=lambda c: c.result["length"] == 2))
+
+
+@innocent("one_to_one")
+def a_listener_closed_before_an_accepted_socket_aborts(story):
+    listener = call(story, "close", host="b", socket=2)
+    first = find(story, T.DATA)
+    alter(story, listener, start_ns=first.time_ns - 20, end_ns=first.time_ns - 10)
+    forget(
+        story,
+        call(story, "shutdown"),
+        call(story, "close", host="a"),
+        call(story, "close", host="b", socket=3),
+    )
+    remove(story, find(story, T.SHUTDOWN_ACK), find(story, T.SHUTDOWN_COMPLETE))
+    last = find(story, T.SHUTDOWN)
+    change(
+        story,
+        last,
+        chunks=[b.abort()],
+        source=B[2],
+        destination=A[2],
+        source_port=7000,
+        destination_port=6000,
+        tag=0xA2,
+    )
+
+
+@innocent("multihoming")
+def a_bound_address_of_another_scope_is_not_announced(story):
+    argue(story, call(story, "sctp_bindx", host="b"), addresses=[*B[:2], "127.0.0.1", "fd00::2"])
+
+
+@innocent("multihoming")
+def another_port_of_the_same_host_is_closed(story):
+    story.calls.append(call(story, "listen")._replace(socket=90, local_port=4491))
+
+
+@innocent("multihoming")
+def a_send_whose_association_is_not_known(story):
+    sent = call(story, "sctp_sendmsg", 2)
+    argue(story, sent, address="10.77.0.1", port=1)
+
+
+@innocent("multihoming")
+def heartbeats_that_wait_for_data(story):
+    """The idle time counts from the last packet, whatever it was."""
+    delay(story, find(story, T.SHUTDOWN), 700)
+
+
+@innocent("multihoming")
+def an_interval_set_again_later(story):
+    option = call(story, "setsockopt", 1, host="a")
+    later = find(story, T.DATA).time_ns
+    again = {**option.arguments, "value": {**option.arguments["value"], "spp_hbinterval": 5000}}
+    story.calls.append(
+        option._replace(start_ns=later - 5, end_ns=later - 1, local_port=5000, arguments=again)
+    )
+    delay(story, find(story, T.SHUTDOWN), 3000)
+    forget(story, call(story, "setsockopt", 1, host="b"))
