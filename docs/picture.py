@@ -1,5 +1,6 @@
-"""Draws docs/ladder.svg: the beginning and the end of the first scenario's ladder (`make picture`)."""
+"""Draws docs/ladder.svg: the beginning and the end of the first scenario's ladder (`python docs/picture.py`)."""
 
+import io
 import re
 from pathlib import Path
 
@@ -16,7 +17,9 @@ WIDTH, BEGINNING, END = 128, 34, 12
 
 def main() -> None:
     lines = list(ladder(sctpinspect.read(CAPTURE), width=WIDTH))
-    console = Console(record=True, width=WIDTH, file=open("/dev/null", "w"), force_terminal=True, color_system="truecolor")
+    console = Console(
+        record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
     for text in [*lines[:BEGINNING], line(f"... {len(lines) - BEGINNING - END} lines ..."), *lines[-END:]]:
         console.print(text, soft_wrap=True)
     svg = console.export_svg(title=f"sctpinspect show {CAPTURE} --ladder", theme=MONOKAI)
