@@ -15,6 +15,7 @@ test: lint .venv/.tools
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
 .venv/.ready: setup/setup.sh pyproject.toml requirements-build.txt requirements-dev.txt

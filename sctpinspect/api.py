@@ -46,7 +46,7 @@ class Capture(Tables[pl.DataFrame]):
     def verify(self, rules: str | Sequence[str] = (), baseline: str = "rfc9260") -> Verdict:
         """Judge by the rules whose ids begin with `rules` (one prefix or several; default: all).
 
-        `baseline` is the edition of the base protocol: rfc2960, rfc4960 or rfc9260. Raises UsageError for
+        `baseline` is the edition of the base protocol: rfc4960 or rfc9260. Raises UsageError for
         a prefix or baseline that does not exist.
         """
         return engine.verify(self, [rules] if isinstance(rules, str) else rules, baseline)

@@ -123,9 +123,7 @@ def verify(
         list[str], typer.Argument(metavar="FILE...", help="pcap or pcapng; - is standard input.")
     ],
     rules: Annotated[str, typer.Option(metavar="PREFIX,...", help="Judge by these rules only.")] = "",
-    baseline: Annotated[
-        str, typer.Option(metavar="EDITION", help="rfc9260, rfc4960 or rfc2960.")
-    ] = "rfc9260",
+    baseline: Annotated[str, typer.Option(metavar="EDITION", help="rfc9260 or rfc4960.")] = "rfc9260",
     format: Annotated[Format, typer.Option(help="How to write the verdict.")] = Format.text,
     fail_on: Annotated[FailOn, typer.Option(help="Exit with 1 if such a rule is broken.")] = FailOn.must,
 ) -> None:
