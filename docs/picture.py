@@ -1,4 +1,4 @@
-"""Draws docs/ladder.svg, the beginning and the end of the first scenario's ladder: `python docs/picture.py`."""
+"""Draws docs/ladder.svg: beginning and end of the first scenario's ladder (`python docs/picture.py`)."""
 
 import io
 import re
