@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
+from polars._typing import PolarsDataType
 
 from sctpinspect.protocol import UsageError
 from sctpinspect.rules.model import BROKEN, EDITIONS, Judgement, Level, Need, Rule, Status
@@ -26,6 +27,7 @@ _NO_FINDINGS = pl.DataFrame(schema=polars_schema(FINDINGS))
 _REASONS = pl.Schema({"association": pl.UInt32, "reason": pl.String})
 _NO_REASONS = pl.DataFrame(schema=_REASONS)
 _SUBJECT = {"association": pl.UInt32, "side": pl.UInt8}
+_OF_VIOLATIONS = [*_SUBJECT, "frame", "frames", "chunk", "call", "expected", "actual", "certain"]
 _WANTS = {Level.MUST: "requires", Level.SHOULD: "recommends", Level.INFO: "expects"}
 _NOT_SANDBOXED = {
     Need.AT_SENDER: "packets may be captured out of the order they were sent in, or not on every path",
@@ -116,13 +118,17 @@ def _judge(rule: Rule, seen: View, lacking: dict[Need, pl.DataFrame], endpoints:
 
 def _result(rule: Rule, seen: View, lacking: dict[Need, pl.DataFrame], endpoints: pl.DataFrame) -> RuleResult:
     judgement = Judgement(*rule.check(seen))
-    subjects, left_out = _apart(_counted(judgement.subjects).collect(), _union(lacking, rule.needs))
-    violations = judgement.violations.collect()
-    reasons = [left_out]
-    if judgement.inconclusive is not None:
-        reasons.append(judgement.inconclusive.collect())
+    subjects, violations, *reasons = pl.collect_all(
+        [
+            _counted(judgement.subjects),
+            _needed(judgement.violations),
+            *([] if judgement.inconclusive is None else [judgement.inconclusive]),
+        ]
+    )
+    subjects, left_out = _apart(subjects, _union(lacking, rule.needs))
+    reasons.append(left_out)
     if not violations.is_empty():
-        violations, doubtful = _doubted(_with_subject(violations), lacking, rule)
+        violations, doubtful = _doubted(violations, lacking, rule)
         subjects, _ = _apart(subjects, doubtful)
         reasons.append(doubtful)
     inconclusive = _reasons(reasons)
@@ -157,18 +163,21 @@ def _reasons(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 def _counted(subjects: pl.LazyFrame) -> pl.LazyFrame:
     """`len` and `calls`: the number of subjects of each association and side, and the calls among them."""
-    present = set(subjects.collect_schema().names())
-    columns = {**_SUBJECT, "call": pl.UInt32}
+    known, _ = _with(subjects, **_SUBJECT, call=pl.UInt32)
+    return known.group_by(*_SUBJECT).agg(pl.len(), calls=pl.col("call"))
+
+
+def _needed(violations: pl.LazyFrame) -> pl.LazyFrame:
+    """The columns of violations that a finding needs; so nothing else is computed."""
+    known, columns = _with(violations, **_SUBJECT)
+    return known.select(name for name in _OF_VIOLATIONS if name in columns)
+
+
+def _with(frame: pl.LazyFrame, **columns: PolarsDataType) -> tuple[pl.LazyFrame, set[str]]:
+    """The frame with these columns, null where it had none, and the names of all its columns."""
+    present = set(frame.collect_schema().names())
     missing = {name: pl.lit(None, dtype) for name, dtype in columns.items() if name not in present}
-    return subjects.with_columns(**missing).group_by(*_SUBJECT).agg(pl.len(), calls=pl.col("call"))
-
-
-def _with_subject(violations: pl.DataFrame) -> pl.DataFrame:
-    """The violations with `association` and `side`; null where they had none."""
-    missing = {
-        name: pl.lit(None, dtype) for name, dtype in _SUBJECT.items() if name not in violations.columns
-    }
-    return violations.with_columns(**missing)
+    return frame.with_columns(**missing), present | missing.keys()
 
 
 def _lacking(seen: View) -> dict[Need, pl.DataFrame]:

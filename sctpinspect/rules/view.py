@@ -5,9 +5,9 @@ from typing import Any
 
 import polars as pl
 
+from sctpinspect.rules.messages import received_messages, sent_messages
 from sctpinspect.tables import Tables
 from sctpinspect.tables.schema import TABLES
-from sctpinspect.tables.sends import receives, sends
 
 PACKET_COLUMNS = {
     "source": "source",
@@ -29,7 +29,7 @@ PACKET_COLUMNS = {
 class View:
     """The tables of `tables.schema` as LazyFrames. Packets captured a second time elsewhere are left out.
 
-    sends, receives: which message is which call (see `tables.sends`).
+    sent_messages, received_messages: calls beside what they sent or received (see `rules.messages`).
     """
 
     packets: pl.LazyFrame
@@ -47,8 +47,8 @@ class View:
     messages: pl.LazyFrame
     calls: pl.LazyFrame
     events: pl.LazyFrame
-    sends: pl.LazyFrame
-    receives: pl.LazyFrame
+    sent_messages: pl.LazyFrame
+    received_messages: pl.LazyFrame
     recipe: dict[str, Any]
 
 
@@ -62,9 +62,9 @@ def view(tables: Tables[pl.DataFrame]) -> View:
     beside = packets.select("packet", **{name: pl.col(column) for name, column in PACKET_COLUMNS.items()})
     frames["chunks"] = frames["chunks"].join(beside, on="packet", maintain_order="left")
     lazy = {name: frame.lazy() for name, frame in frames.items()}
-    return View(
-        **lazy,
-        sends=sends(lazy["calls"], lazy["messages"]).collect().lazy(),
-        receives=receives(lazy["calls"], lazy["messages"], lazy["chunks"]).collect().lazy(),
-        recipe=tables.recipe,
+    calls, messages, chunks = lazy["calls"], lazy["messages"], lazy["chunks"]
+    # computed once, for many rules ask for them
+    sent, received = pl.collect_all(
+        [sent_messages(calls, messages), received_messages(calls, messages, chunks)]
     )
+    return View(**lazy, sent_messages=sent.lazy(), received_messages=received.lazy(), recipe=tables.recipe)

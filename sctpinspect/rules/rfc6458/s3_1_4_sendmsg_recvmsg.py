@@ -3,7 +3,6 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.messages import received_messages, sent_messages
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.acknowledgements import steps
 from sctpinspect.tables.associations import ENDPOINT
@@ -29,7 +28,7 @@ def send_message_to_data(t: View) -> Judgement:
     delivers everything first. A message not whole in the capture is judged by its length alone, if at all.
     References: RFC 6458 §3.1.4; RFC 6458 §4.1.8; RFC 9260 §6.9.
     """
-    sent = sent_messages(t).filter(pl.col("call").is_not_null())
+    sent = t.sent_messages.filter(pl.col("call").is_not_null())
     ended = t.associations.select("association", "end", "end_frame")
     missing = (
         sent.filter(pl.col("message").is_null())
@@ -73,10 +72,8 @@ def message_has_send(t: View) -> Judgement:
     unclear = t.endpoints.join(lost, on="host", how="semi").select(
         *ENDPOINT, reason=pl.lit("which association some sends of its host belong to is not known")
     )
-    subjects = (
-        sent_messages(t)
-        .filter(pl.col("message").is_not_null() & pl.col("complete"))
-        .join(unclear, on=ENDPOINT, how="anti", maintain_order="left")
+    subjects = t.sent_messages.filter(pl.col("message").is_not_null() & pl.col("complete")).join(
+        unclear, on=ENDPOINT, how="anti", maintain_order="left"
     )
     violations = subjects.filter(pl.col("call").is_null())
     actual = pl.format("a message of {} bytes on stream {} that no call sent", "length", "stream")
@@ -95,8 +92,9 @@ def snd_order_per_stream(t: View) -> Judgement:
     """
     stream = [*ENDPOINT, "stream"]
     subjects = (
-        sent_messages(t)
-        .filter(pl.col("call").is_not_null() & pl.col("message").is_not_null() & ~pl.col("unordered"))
+        t.sent_messages.filter(
+            pl.col("call").is_not_null() & pl.col("message").is_not_null() & ~pl.col("unordered")
+        )
         .sort(steps(pl.col("first_tsn").first().over(ENDPOINT), pl.col("first_tsn")))
         .with_columns(latest=pl.col("start_ns").cum_max().shift(1).over(stream))
         .filter(pl.col("latest").is_not_null())
@@ -118,8 +116,8 @@ def clock_alignment(t: View) -> Judgement:
     Known exceptions: none. When the send returns says nothing.
     References: RFC 6458 §3.1.4; RFC 6458 §4.1.8.
     """
-    sent = sent_messages(t).filter(pl.col("call").is_not_null() & pl.col("message").is_not_null())
-    got = received_messages(t).filter(pl.col("call").is_not_null() & pl.col("message").is_not_null())
+    sent = t.sent_messages.filter(pl.col("call").is_not_null() & pl.col("message").is_not_null())
+    got = t.received_messages.filter(pl.col("call").is_not_null() & pl.col("message").is_not_null())
     columns = [*ENDPOINT, "call", "frame", "chunk", "expected", "actual"]
     early = sent.filter(pl.col("first_ns") <= pl.col("start_ns"))
     late = got.filter(pl.col("last_ns") >= pl.col("end_ns"))
@@ -149,7 +147,7 @@ def recv_equals_data(t: View) -> Judgement:
     Known exceptions: a message read in parts is not judged; one not whole in the capture by nothing.
     References: RFC 6458 §3.1.4; RFC 6458 §4.1.8; RFC 6458 §9.13.
     """
-    got = received_messages(t).filter(pl.col("call").is_not_null())
+    got = t.received_messages.filter(pl.col("call").is_not_null())
     invented = got.filter(pl.col("message").is_null()).with_columns(frame="call_frame")
     present = got.filter(pl.col("message").is_not_null() & pl.col("complete"))
     differs = (pl.col("digest") != pl.col("got_digest")).fill_null(False) | (

@@ -5,7 +5,6 @@ import polars as pl
 from sctpinspect.protocol import CauseCode, ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import SOCKET, succeeded
-from sctpinspect.rules.messages import sent_messages
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 from sctpinspect.tables.calls import SENDS
@@ -78,8 +77,9 @@ def _told(t: View, name: str, default: object) -> pl.LazyFrame:
     changed = succeeded(t, "setsockopt").filter(pl.col("option").is_in(DEFAULTS)).select(SOCKET).unique()
     told = pl.col(f"sent_{name}")
     return (
-        sent_messages(t)
-        .filter(pl.col("call").is_not_null() & pl.col("message").is_not_null() & pl.col(name).is_not_null())
+        t.sent_messages.filter(
+            pl.col("call").is_not_null() & pl.col("message").is_not_null() & pl.col(name).is_not_null()
+        )
         .join(changed.with_columns(changed=True), on=SOCKET, how="left", maintain_order="left")
         .filter(told.is_not_null() | pl.col("changed").is_null())
         .with_columns(told=told.fill_null(default))

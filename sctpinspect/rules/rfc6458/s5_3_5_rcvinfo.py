@@ -3,7 +3,6 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, View, rule
-from sctpinspect.rules.messages import received_messages
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.acknowledgements import steps
 
@@ -25,7 +24,7 @@ def rcvinfo_fields(t: View) -> Judgement:
     the TSN may be that of any fragment.
     References: RFC 6458 §5.3.5; RFC 6458 §5.3.2; RFC 6458 §9.8.
     """
-    subjects = received_messages(t).filter(
+    subjects = t.received_messages.filter(
         pl.col("call").is_not_null()
         & pl.col("message").is_not_null()
         & pl.any_horizontal(pl.col(f"got_{name}").is_not_null() for name in FIELDS)

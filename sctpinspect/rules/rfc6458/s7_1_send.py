@@ -3,7 +3,6 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, View, rule
-from sctpinspect.rules.messages import sent_messages
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.associations import ENDPOINT
 from sctpinspect.tables.calls import SENDS
@@ -25,10 +24,8 @@ def send_failed_no_data(t: View) -> Judgement:
         & pl.col("association").is_not_null()
         & pl.col("digest").is_not_null()
     )
-    unsent = (
-        sent_messages(t)
-        .filter(pl.col("call").is_null() & pl.col("digest").is_not_null())
-        .select(*ENDPOINT, "length", "digest", "frame", "chunk", "first_ns")
+    unsent = t.sent_messages.filter(pl.col("call").is_null() & pl.col("digest").is_not_null()).select(
+        *ENDPOINT, "length", "digest", "frame", "chunk", "first_ns"
     )
     violations = (
         subjects.select(*ENDPOINT, "call", "errno", "length", "digest", "start_ns")
