@@ -16,13 +16,16 @@ from sctpinspect.protocol.errors import EnvironmentLacks, SctpInspectError
 
 
 def cache_folder() -> Path:
-    """This user's cache folder of the project; it exists. Raises EnvironmentLacks."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sctpinspect")
+    """This user's cache folder of the project, absolute; it can be written. Raises EnvironmentLacks."""
+    # Resolved, because a guest has file systems of its own where a link may point to.
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sctpinspect").resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise EnvironmentLacks(
-            f"The cache folder {folder} cannot be made ({error.strerror}): set XDG_CACHE_HOME to another one."
+            f"The cache folder {folder} cannot be written ({error.strerror}):"
+            " set XDG_CACHE_HOME to another one."
         ) from None
     return folder
 

@@ -1,5 +1,6 @@
 """Choosing a kernel, and what is said where there is none."""
 
+import os
 import platform
 
 import pytest
@@ -55,6 +56,22 @@ def test_a_cache_folder_that_cannot_be_made(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
     with pytest.raises(EnvironmentLacks, match="set XDG_CACHE_HOME"):
         debian.cache_folder()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="needs a user who is not root")
+def test_a_cache_folder_that_cannot_be_written(monkeypatch, tmp_path):
+    tmp_path.chmod(0o500)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(EnvironmentLacks, match="set XDG_CACHE_HOME"):
+        debian.cache_folder()
+
+
+def test_a_cache_folder_behind_a_link_or_a_relative_name_is_found_by_a_guest(monkeypatch, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "real").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", "link")
+    assert debian.cache_folder() == tmp_path.resolve() / "real" / "sctpinspect"
 
 
 def test_facts_agree_with_choose(nothing_here):
