@@ -102,7 +102,7 @@ def capture(
     from sctpinspect.sandbox.record import record
 
     name, variant = scenarios.parse(scenario)
-    return read(record(name, variant, kernel, None if out is None else Path(out)).path)
+    return read(record(name, variant, kernel, None if out is None else Path(out)))
 
 
 def _dissect(data: bytes, link_type: int) -> Any:

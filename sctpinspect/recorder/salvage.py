@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from sctpinspect.protocol.errors import UsageError
+from sctpinspect.protocol.errors import SctpInspectError, UsageError
 from sctpinspect.recorder.assemble import JOURNALS, RECIPE, assemble, unfinished_name
 from sctpinspect.recorder.spool import PACKETS
 
@@ -25,7 +25,8 @@ _LOCK, _RUN = "lock", "run.json"
 def open_run(cache: Path, out: Path) -> Iterator[Path]:
     """A new folder for a run that will become `out`; removed at the end of the body.
 
-    When the body raises, what it has spooled is left to `salvage`, as when the process is killed.
+    When the body raises a SctpInspectError, what it has spooled is saved as `salvage` does, and the error
+    names the file. After other exceptions it is left to `salvage`, as when the process is killed.
     """
     # Under the lock of all, so that `salvage` never sees a folder that is half made or half removed.
     with _all_runs(cache) as runs:
@@ -35,6 +36,13 @@ def open_run(cache: Path, out: Path) -> Iterator[Path]:
         (folder / _RUN).write_text(json.dumps({"out": os.path.abspath(out)}))
     try:
         yield folder
+    except SctpInspectError as error:
+        with _all_runs(cache):
+            file = _salvage(folder)
+        if file:
+            error.args = (f"{error}\nWhat was recorded until then was saved as {file}",)
+        raise
+    else:
         with _all_runs(cache):
             _remove(folder)
     finally:
@@ -45,7 +53,8 @@ def salvage(cache: Path) -> list[Path]:
     """Make captures of what killed commands have spooled; gives the files that were made.
 
     Each stands beside the output that was meant, as NAME-interrupted.pcapng, and overwrites nothing. Runs
-    that had recorded nothing vanish; one whose output's folder cannot be written stays for later.
+    that had recorded nothing vanish; one whose output's folder cannot be written stays for later, and so does
+    one that this version cannot read.
     """
     with _all_runs(cache) as runs:
         lost = [folder for folder in sorted(runs.iterdir()) if folder.is_dir() and not _is_held(folder)]
@@ -57,13 +66,13 @@ def _salvage(folder: Path) -> Path | None:
     if not _has_recorded(folder):
         _remove(folder)
         return None
-    out = Path(json.loads((folder / _RUN).read_bytes())["out"])
     try:
+        out = Path(json.loads((folder / _RUN).read_bytes())["out"])
         out.parent.mkdir(parents=True, exist_ok=True)
         unfinished_name(folder, out).unlink(missing_ok=True)
         file = _unused(out)
         assemble(folder, file, interrupted=True)
-    except (UsageError, OSError):
+    except (UsageError, OSError, LookupError, TypeError, ValueError):
         return None
     _remove(folder)
     return file
@@ -84,7 +93,10 @@ def _unused(out: Path) -> Path:
 
 
 def _is_held(folder: Path) -> bool:
-    lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR)
+    try:
+        lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR)
+    except PermissionError:  # another user's, with the same cache: sudo may keep HOME
+        return True
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -2,12 +2,12 @@
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from sctpinspect import kernels, scenarios
-from sctpinspect.protocol.errors import SctpInspectError
+from sctpinspect.protocol.errors import SctpInspectError, UsageError
 from sctpinspect.recorder import assemble, salvage
 
 LIMIT_S = 180.0
@@ -17,46 +17,52 @@ class ScenarioFailed(SctpInspectError):
     """The scenario's programs did not come to their end."""
 
 
-@dataclass(frozen=True)
-class Recording:
-    """A finished run."""
-
-    path: Path
-    scenario: str
-    variant: str
-    kernel: str
-
-
 def record(
     name: str,
     variant: str = "",
     kernel: str = "auto",
     out: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
-) -> Recording:
+) -> Path:
     """Run a scenario and write its capture to `out` (default: `captures/<family>/<name>[-<variant>].pcapng`).
 
-    `out` is replaced at the end of a run that went well, and left alone by any other. `say` is told what is
-    being done. Raises UsageError, EnvironmentLacks, ScenarioFailed, or what the kernel raises.
+    Gives the file. It is replaced at the end of a run that went well, and left alone by any other: what a
+    failed run had recorded goes to a file beside it, which the error names. `say` is told what is being done.
+    Raises UsageError before anything runs, EnvironmentLacks, ScenarioFailed, or what the kernel raises.
     """
-    scenarios.parse(f"{name}:{variant}")
+    scenario = f"{name}:{variant}".rstrip(":")
+    scenarios.parse(scenario)
     out = out or default_path(name, variant)
+    require_writable(out)
     chosen = kernels.choose(kernel)
     with salvage.open_run(kernels.debian.cache_folder(), out) as folder:
-        say(f"running {name} on {chosen.name}")
+        say(f"running {scenario} on {chosen.name}")
         job = folder / "job.json"
         job.write_text(json.dumps({"scenario": name, "variant": variant, "kernel": chosen.name}))
         outcome = chosen.run([sys.executable, "-m", "sctpinspect.sandbox", str(job)], folder, LIMIT_S)
         result = folder / "result.json"
         if outcome.status or not result.exists():
-            raise ScenarioFailed(f"{name} failed on {chosen.name}: {outcome.log.strip()}")
-        for member, reason in json.loads(result.read_text()).items():
-            raise ScenarioFailed(f"{name} failed on host {member}: {reason}")
+            raise ScenarioFailed(f"{scenario} failed on {chosen.name}: {outcome.log.strip()}")
+        if failures := json.loads(result.read_text()):
+            told = "; ".join(f"{member}: {reason}" for member, reason in failures.items())
+            raise ScenarioFailed(f"{scenario} failed, {told}")
         say("writing the capture")
         assemble.assemble(folder, out)
-    return Recording(out, name, variant, chosen.name)
+    return out
 
 
 def default_path(name: str, variant: str) -> Path:
     """Where a scenario's capture goes, below the current directory."""
     return Path("captures") / f"{name}{'-' if variant else ''}{variant}.pcapng"
+
+
+def require_writable(out: Path) -> None:
+    """Make the folder of `out`. Raises UsageError if no capture can be put there."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out.parent).close()
+        in_the_way = out.exists() and not out.is_file()
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written ({error.strerror}); choose another --out") from None
+    if in_the_way:  # a device would be replaced by a file
+        raise UsageError(f"{out} is a directory or a device; choose another --out")

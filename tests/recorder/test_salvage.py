@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from scapy.utils import PcapNgReader
 
+from sctpinspect.protocol.errors import SctpInspectError
 from sctpinspect.recorder.salvage import open_run, salvage
 
 
@@ -93,7 +94,25 @@ def test_a_run_killed_while_its_capture_was_written_leaves_no_half_file(cache, o
     assert list(out.parent.iterdir()) == [file]
 
 
-def test_a_body_that_fails_leaves_its_spool_to_salvage(cache, out, spool, frame):
+def test_a_run_that_fails_is_saved_at_once_and_its_error_names_the_file(cache, out, spool, frame):
+    made = spool([frame(1, b"one")])
+    with pytest.raises(SctpInspectError) as raised, open_run(cache, out) as folder:
+        shutil.copytree(made, folder, dirs_exist_ok=True)
+        raise SctpInspectError("it broke")
+    file = out.with_name("multihoming-interrupted.pcapng")
+    assert str(raised.value) == f"it broke\nWhat was recorded until then was saved as {file}"
+    assert payloads(file) == [b"one"]
+    assert runs(cache) == [] and list(out.parent.iterdir()) == [file]
+
+
+def test_a_run_that_fails_before_it_recorded_leaves_nothing(cache, out):
+    with pytest.raises(SctpInspectError) as raised, open_run(cache, out):
+        raise SctpInspectError("it broke")
+    assert str(raised.value) == "it broke"
+    assert runs(cache) == [] and list(out.parent.iterdir()) == []
+
+
+def test_a_body_that_is_interrupted_leaves_its_spool_to_salvage(cache, out, spool, frame):
     made = spool([frame(1, b"one")])
     with pytest.raises(KeyboardInterrupt), open_run(cache, out) as folder:
         shutil.copytree(made, folder, dirs_exist_ok=True)
@@ -113,6 +132,31 @@ def test_a_run_is_kept_while_its_output_cannot_be_written(cache, out, spool, fra
     assert len(runs(cache)) == 1
     out.unlink()
     assert [payloads(file) for file in salvage(cache)] == [[b"one"]]
+
+
+def test_a_run_that_cannot_be_read_is_kept_and_does_not_hide_the_others(cache, out, spool, frame):
+    made = spool([frame(1, b"one")])
+    killed_run(cache, out, made)
+    (foreign,) = runs(cache)
+    (foreign / "recipe.json").write_text('{"made by": "another version"}')
+    killed_run(cache, out, made)
+    assert [payloads(file) for file in salvage(cache)] == [[b"one"]]
+    assert runs(cache) == [foreign]
+
+
+def test_a_run_of_another_user_is_let_be(cache, out, spool, frame, monkeypatch):
+    """`sudo` may keep HOME: root's runs are then in the cache of its user."""
+    killed_run(cache, out, spool([frame(1, b"one")]))
+    (roots,) = runs(cache)
+
+    def refuse(path, *rest, really=os.open):
+        if roots in Path(path).parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return really(path, *rest)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert salvage(cache) == []
+    assert runs(cache) == [roots]
 
 
 def test_a_relative_output_is_found_from_another_folder(cache, out, spool, frame, monkeypatch):

@@ -1,0 +1,112 @@
+"""What `record` promises before a run and after one that failed; the kernel is a stand-in."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sctpinspect import kernels
+from sctpinspect.journal import Event, to_line
+from sctpinspect.kernels import Outcome, TimeLimit
+from sctpinspect.protocol.errors import UsageError
+from sctpinspect.recorder import assemble
+from sctpinspect.sandbox.record import ScenarioFailed, record
+
+SAMPLE = "sample/multihoming"
+WELL = Outcome(0, "")
+RECIPE = '{"sctpinspect": "0", "interfaces": [], "impaired": false}'
+
+
+@dataclass
+class Kernel:
+    """Runs nothing: leaves the files of a run, then ends as it is told to."""
+
+    files: dict[str, str]
+    end: Outcome | Exception
+    name: str = "stand-in"
+
+    def run(self, argv, folder, limit_s):
+        for name, text in self.files.items():
+            (folder / name).write_text(text)
+        if isinstance(self.end, Exception):
+            raise self.end
+        return self.end
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+    def call(kernel: Kernel, variant: str = "", out: Path | None = None) -> Path:
+        monkeypatch.setattr(kernels, "choose", lambda name: kernel)
+        return record(SAMPLE, variant, out=out)
+
+    return call
+
+
+def never(*_):
+    raise AssertionError("a kernel was asked for")
+
+
+def test_the_folder_of_the_default_output_is_made(run, tmp_path):
+    done = run(Kernel({"recipe.json": RECIPE, "result.json": "{}"}, WELL), "ipv6")
+    assert done == Path("captures/sample/multihoming-ipv6.pcapng")
+    assert done.read_bytes().startswith(b"\x0a\x0d\x0d\x0a")
+
+
+@pytest.mark.parametrize("out", ["file/x.pcapng", "folder", "pipe", "x" * 300, "/proc/x.pcapng"])
+def test_an_output_that_cannot_be_written_is_told_before_anything_runs(monkeypatch, tmp_path, out):
+    (tmp_path / "file").write_text("not a directory")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(kernels, "choose", never)
+    with pytest.raises(UsageError, match="choose another --out"):
+        record(SAMPLE, out=tmp_path / out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "pipe"]
+
+
+@pytest.mark.parametrize(
+    ("result", "end", "error", "sentence"),
+    [
+        ('{"host b": "no port"}', Outcome(0, ""), ScenarioFailed, f"{SAMPLE}:ipv6 failed, host b: no port"),
+        ("{}", Outcome(1, "a: print\nsignal 9\n"), ScenarioFailed, "failed on stand-in: a: print\nsignal 9"),
+        ("{}", TimeLimit("The run was not done"), TimeLimit, "The run was not done"),
+    ],
+)
+def test_what_a_failed_run_had_recorded_is_saved_beside_its_output(
+    run, tmp_path, result, end, error, sentence
+):
+    out = tmp_path / "out.pcapng"
+    out.write_bytes(b"an earlier capture")
+    journal = to_line(Event(1, "a", "print", "hello")) + "\n"
+    kernel = Kernel({"recipe.json": RECIPE, "result.json": result, "a.journal": journal}, end)
+    with pytest.raises(error) as raised:
+        run(kernel, "ipv6", out)
+    saved = tmp_path / "out-interrupted.pcapng"
+    first, _, last = str(raised.value).rpartition("\n")
+    assert sentence in first and str(saved) in last
+    assert b"MESSAGE=a: print: hello" in saved.read_bytes()
+    assert out.read_bytes() == b"an earlier capture"
+
+
+def test_a_disk_that_is_full_at_the_end_keeps_the_spool(run, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise UsageError("cannot write out.pcapng: No space left on device")
+
+    monkeypatch.setattr(assemble, "assemble", full)
+    monkeypatch.setattr("sctpinspect.recorder.salvage.assemble", full)
+    journal = to_line(Event(1, "a", "print", "hello")) + "\n"
+    with pytest.raises(UsageError):
+        run(Kernel({"recipe.json": RECIPE, "result.json": "{}", "a.journal": journal}, WELL))
+    (folder,) = [path for path in (tmp_path / "cache/sctpinspect/runs").iterdir() if path.is_dir()]
+    assert (folder / "a.journal").read_text() == journal
+
+
+def test_what_runs_in_the_guest_loads_nothing_heavy():
+    code = "import sctpinspect.sandbox.run, sctpinspect.sandbox.__main__, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not {"polars", "numpy", "scapy", "typer", "rich"} & set(loaded.split())
