@@ -19,9 +19,8 @@ class Peer:
 class Member:
     """A process of the run: its name and its barriers."""
 
-    def __init__(self, name: str, variant: str, topology: Topology, journal: Journal, barrier: Barrier):
+    def __init__(self, name: str, topology: Topology, journal: Journal, barrier: Barrier):
         self.name = name
-        self.variant = variant
         self.topology = topology
         self.journal = journal
         self.peer = Peer(next(host for host in HOSTS if host != name), topology)

@@ -12,11 +12,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 from sctpinspect import __version__, scenarios
+from sctpinspect.protocol.errors import SctpInspectError
 from sctpinspect.recorder import spool
 from sctpinspect.sandbox import network
 from sctpinspect.sandbox.barrier import Barrier, BarrierBroken, Broker
@@ -37,41 +40,44 @@ def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) 
     try:
         pids = {}
         for host in scenarios.HOSTS:
-            act = partial(act_as_host, host, module, variant, topology, folder)
-            pids[host] = start(broker, host, module, act)
+            act = partial(act_as_host, host, module, topology, folder)
+            pids[host] = start(broker, f"host {host}", module, act)
         for host in scenarios.HOSTS:
             broker.wait_for(f"{host} has a namespace")
         interfaces = network.lay_paths(topology, pids)
         broker.signal("paths are laid")
         for host in scenarios.HOSTS:
             broker.wait_for(f"{host} is configured")
-        recipe = describe(name, variant, kernel, topology, interfaces)
+        impaired = hasattr(module, "wire") or topology.impairment is not None
+        recipe = describe(name, variant, kernel, topology, interfaces, impaired)
         (folder / "recipe.json").write_text(json.dumps(recipe))
-        with spool.recording(folder, outgoing=recipe["impaired"]):
+        with spool.recording(folder, outgoing=impaired):
             if hasattr(module, "wire"):
-                start(broker, "wire", module, partial(act_as_wire, module, topology, folder))
+                start(broker, "the wire", module, partial(act_as_wire, module, topology, folder))
             broker.signal("recording")
             broker.wait_for_all(LIMIT_S)
             time.sleep(LINGER_S)
-    except BarrierBroken as broken:
-        return broker.failures or {"sandbox": str(broken)}
+    except (BarrierBroken, SctpInspectError, OSError) as error:
+        return broker.failures or {"the controller": explain(error, module)}
     finally:
         broker.kill_all()
     return broker.failures
 
 
-def describe(name: str, variant: str, kernel: str, topology: Topology, interfaces: list[dict]) -> dict:
+def describe(
+    name: str, variant: str, kernel: str, topology: Topology, interfaces: list[dict], impaired: bool
+) -> dict:
     """The recipe: all that is needed to understand, and to repeat, the run."""
     return {
         "sctpinspect": __version__,
         "scenario": name,
         "variant": variant,
         "kernel": {"name": kernel, "release": os.uname().release},
-        "topology": {"paths": topology.paths, "families": list(topology.families)},
+        "topology": asdict(topology),
         "hosts": {host: {"addresses": topology.host_addresses(host)} for host in scenarios.HOSTS},
         "interfaces": interfaces,
         "sysctls": network.sctp_sysctls(),
-        "impaired": topology.impaired or topology.impairment is not None,
+        "impaired": impaired,
     }
 
 
@@ -93,13 +99,12 @@ def start(broker: Broker, name: str, module: ModuleType, act: Callable[[Barrier]
     except BaseException as error:
         barrier.fail(explain(error, module))
     finally:
-        sys.stdout.flush()
+        with suppress(OSError):  # a full disk; an exception here would go on as a second controller
+            sys.stdout.flush()
         os._exit(status)
 
 
-def act_as_host(
-    host: str, module: ModuleType, variant: str, topology: Topology, folder: Path, barrier: Barrier
-) -> None:
+def act_as_host(host: str, module: ModuleType, topology: Topology, folder: Path, barrier: Barrier) -> None:
     """A host's process: its namespace, its interfaces, then its function of the scenario."""
     network.enter_new_namespace()
     barrier.signal(f"{host} has a namespace")
@@ -109,7 +114,7 @@ def act_as_host(
     barrier.wait_for("recording")
     journal = Journal(host, folder / f"{host}.journal")
     kind = RawHost if host in topology.raw else Host
-    getattr(module, scenarios.HOSTS[host])(kind(host, variant, topology, journal, barrier))
+    getattr(module, scenarios.HOSTS[host])(kind(host, topology, journal, barrier))
 
 
 def act_as_wire(module: ModuleType, topology: Topology, folder: Path, barrier: Barrier) -> None:
@@ -129,10 +134,11 @@ REMEDIES = {
 
 def explain(error: BaseException, module: ModuleType) -> str:
     """A sentence for what the system or another process caused, a traceback for a fault of the program."""
-    if not isinstance(error, OSError | BarrierBroken):
+    if not isinstance(error, OSError | BarrierBroken | SctpInspectError):
         return "".join(traceback.format_exception(error)).strip()
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"line {frame.lineno}, {frame.line}" for frame in frames if frame.filename == module.__file__]
-    what = error.strerror if isinstance(error, OSError) else str(error)
-    remedy = REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
+    what, remedy = str(error), None
+    if isinstance(error, OSError) and error.strerror:
+        what, remedy = error.strerror, REMEDIES.get(error.errno or 0)
     return ": ".join(part for part in (*where[-1:], what, remedy) if part)

@@ -21,7 +21,7 @@ class Topology:
 
     `addresses` limits how many of a host's interfaces carry an address (the first ones): `{"a": 1}`
     makes a single-homed while it still reaches every address of b. `impairment` holds in both
-    directions of every path from the start; `impaired` says that a scenario's `wire` will impair later.
+    directions of every path from the start; a scenario's `wire` may change it later.
     A host in `raw` has no addresses configured: its program speaks through packet sockets.
     """
 
@@ -29,7 +29,6 @@ class Topology:
     families: tuple[str, ...] = ("ipv4",)
     addresses: dict[str, int] = field(default_factory=dict)
     impairment: Impairment | None = None
-    impaired: bool = False
     raw: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

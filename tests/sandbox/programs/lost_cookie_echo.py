@@ -3,7 +3,7 @@
 from sctpinspect.journal.structures import RtoInfo
 from sctpinspect.scenarios import Topology
 
-TOPOLOGY = Topology(paths=2, impaired=True)
+TOPOLOGY = Topology(paths=2)
 
 
 def server(host):
