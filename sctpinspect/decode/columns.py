@@ -32,6 +32,11 @@ ICMP_ERROR_COLUMNS = [
 ]
 
 
+MAXIMUM_ROWS = 1_000_000
+"""So many chunks, parameters, error causes and gap ack blocks are decoded: up to the verdict each takes a
+kilobyte or more, and a file can hold one in every four bytes."""
+
+
 @dataclass
 class Columns:
     """A capture as columns.
@@ -63,6 +68,9 @@ def decode(path: str | Path) -> Columns:
     capture = files.open_capture(path)
     found = _Found([], [], sctp.Rows([], [], [], []))
     for frame in capture.frames:
+        if sum(map(len, found.rows)) >= MAXIMUM_ROWS:
+            _cut_before(capture, frame.number)
+            break
         _frame(capture.data, frame, capture.interfaces[frame.interface].link_type, found)
     packets = _columns(PACKET_COLUMNS, found.packets)
     packets["checksum_state"] = _checksum_states(capture.data, packets)
@@ -83,6 +91,14 @@ def decode(path: str | Path) -> Columns:
     }
     defects = capture.defects + _unknown_links(capture)
     return Columns(tables, capture.data, _recipe(capture.comments), defects, capture.frames_total)
+
+
+def _cut_before(capture: files.RawCapture, frame: int) -> None:
+    """Leave out what follows in the file, calls too, and say so."""
+    capture.journal = [entry for entry in capture.journal if entry.frame < frame]
+    capture.defects.append(
+        f"{MAXIMUM_ROWS:,} chunks and parameters stand up to frame {frame - 1}: {files.CUT}"
+    )
 
 
 class _Found(NamedTuple):

@@ -19,6 +19,9 @@ from sctpinspect.protocol import UsageError
 INT64_MAX = (1 << 63) - 1
 SECOND = 1_000_000_000
 
+CUT = "what follows was not read"
+"""How the defect of a file ends that was not read to its end."""
+
 
 class Frame(NamedTuple):
     """A captured frame: its bytes are `data[offset : offset + captured]` of the capture."""
@@ -89,7 +92,7 @@ def open_capture(path: str | Path) -> RawCapture:
     try:
         read(capture)
     except _Damaged as damage:
-        capture.defects.append(f"{damage} after frame {capture.frames_total}: what follows was not read")
+        capture.defects.append(f"{damage} after frame {capture.frames_total}: {CUT}")
     return capture
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from sctpinspect.decode.files import CUT
 from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 from sctpinspect.tables.heartbeats import unasked
@@ -16,9 +17,6 @@ QUESTIONS = {
     ChunkType.SHUTDOWN_COMPLETE: ChunkType.SHUTDOWN_ACK,
 }
 """Chunks that are sent in answer only, and what they answer (RFC 9260 §5.1, §9.2)."""
-
-CUT = "what follows was not read"
-"""How `decode` ends the defect of a file that could not be read to its end."""
 
 
 def completeness(
