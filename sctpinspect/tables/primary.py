@@ -15,6 +15,8 @@ PRIMARY = [
 COPY_ELSEWHERE_NS = 1_000_000_000
 COPY_HERE_NS = 1_000_000
 COOKED_LINKS = {113, 276}
+PLACES = 64
+"""So many places where equal packets were captured are remembered, the latest: bounds the time taken."""
 
 
 def primary(columns: Columns) -> dict[str, pl.DataFrame]:
@@ -82,4 +84,6 @@ def _copies(columns: Columns) -> list[bool]:
         count = here.times + (not is_repeated)
         copies.append(is_repeated or count <= max(elsewhere, default=0))
         places[interface, place] = _Seen(count, time_ns, identification)
+        if len(places) > PLACES:
+            del places[next(iter(places))]
     return copies

@@ -10,11 +10,13 @@ from builders import (
     abort,
     association,
     capture,
+    chunk,
     data,
     ethernet,
     interface_block,
     ipv4,
     ipv6,
+    journal_block,
     linux_cooked,
     linux_cooked_v2,
     packet_block,
@@ -23,7 +25,9 @@ from builders import (
     section_block,
 )
 
-from sctpinspect.journal.entry import Event
+from sctpinspect.decode import columns
+from sctpinspect.journal.entry import Call, Event, to_fields
+from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.primary import PRIMARY, primary
 from sctpinspect.tables.schema import TABLES, polars_schema
 
@@ -67,6 +71,23 @@ def test_null_values_of_a_cut_header(decoded):
     )
 
 
+def test_a_file_of_too_many_chunks_is_read_up_to_there_and_says_so(decoded, monkeypatch):
+    """Nothing but COOKIE_ACKs: each takes four bytes in the file, and hundreds of times that in memory."""
+    monkeypatch.setattr(columns, "MAXIMUM_ROWS", 1000)
+    dense = ethernet(ipv4("10.1.0.1", "10.1.0.2", sctp_packet(*[chunk(ChunkType.COOKIE_ACK)] * 600)))
+    calls = [
+        Call(START_NS + time_ns, START_NS + time_ns, "a", 1, 1, 1, "socket", {}, {}, None, None)
+        for time_ns in (0, 9)
+    ]
+    first, last = (journal_block(to_fields(call)) for call in calls)
+    packets = [packet_block(START_NS + time_ns, dense) for time_ns in (1, 2, 3)]
+    found = decoded(b"".join([section_block(), interface_block(), first, *packets, last]))
+    assert found.tables["packets"]["frame"] == [2, 3]
+    assert len(found.tables["chunks"]["type"]) == 1200
+    assert found.tables["calls"]["frame"] == [1]
+    assert found.defects == ["1,000 chunks and parameters stand up to frame 3: what follows was not read"]
+
+
 # ---- copies
 
 SCTP = sctp_packet(data(tsn=7, payload=b"hello"))
@@ -85,8 +106,8 @@ def on_interfaces(*frames: tuple[int, int, bytes]) -> bytes:
     return section_block() + interface_block() + interface_block() + b"".join(blocks)
 
 
-def copies(columns) -> list[bool]:
-    return primary(columns)["packets"]["is_copy"].to_list()
+def copies(found) -> list[bool]:
+    return primary(found)["packets"]["is_copy"].to_list()
 
 
 def test_the_same_packet_at_the_other_end_is_a_copy(decoded):
@@ -150,6 +171,13 @@ def test_the_any_device_sees_a_packet_at_each_device_it_passes(decoded, wrap):
     times = [*sent, *[(time_ns + 300 * MILLISECOND, type) for time_ns, type in sent]]
     frames = [(START_NS + time_ns, wrap(type)) for time_ns, type in times]
     assert copies(decoded(pcap(frames, link_type=link_type))) == [False, True, True, True] * 2
+
+
+def test_equal_packets_at_very_many_places_are_compared_in_time_that_does_not_explode(decoded):
+    frames = [
+        (START_NS + number, linux_cooked_v2(v4(), packet_type=4, ifindex=number)) for number in range(30_000)
+    ]
+    assert copies(decoded(pcap(frames, link_type=276))) == [False] + [True] * 29_999
 
 
 def test_an_association_captured_at_both_ends(decoded):
