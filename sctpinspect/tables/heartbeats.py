@@ -16,8 +16,9 @@ PATIENCE_NS = 60_000_000_000
 def heartbeats(chunks: pl.DataFrame, packets: pl.DataFrame) -> pl.DataFrame:
     """The table `heartbeats`; each HEARTBEAT_ACK answers one HEARTBEAT at most.
 
-    Identical information shows which, of several the last. A HEARTBEAT_ACK whose information is in no
-    HEARTBEAT answers the last HEARTBEAT between the same addresses, unless that is answered otherwise.
+    Identical information shows which; of several the last between the same addresses, else the last. A
+    HEARTBEAT_ACK whose information is in no HEARTBEAT answers the last HEARTBEAT between the same addresses,
+    unless that is answered otherwise.
     """
     sent = _with_addresses(chunks, packets, ChunkType.HEARTBEAT)
     acks = _with_addresses(chunks, packets, ChunkType.HEARTBEAT_ACK)
@@ -68,7 +69,7 @@ def _matches(sent: pl.DataFrame, acks: pl.DataFrame) -> Iterator[tuple[int, int]
     asked = sent.select(columns).rows()
     answers = acks.select(columns).rows()
     infos = {(association, side, info) for association, side, info, *_ in asked}
-    identical: dict[tuple, list[int]] = {}
+    identical: dict[tuple, list[int]] = {}  # by information, and by information and addresses
     last: dict[tuple, int] = {}
     answered: set[int] = set()
     changed: list[tuple[int, int]] = []
@@ -76,14 +77,20 @@ def _matches(sent: pl.DataFrame, acks: pl.DataFrame) -> Iterator[tuple[int, int]
     for ack, (association, side, info, source, destination, packet, time_ns) in enumerate(answers):
         while position < len(asked) and asked[position][5] <= packet:
             asker, asking, question, *addresses, _, _ = asked[position]
-            identical.setdefault((asker, asking, question), []).append(position)
+            for key in ((asker, asking, question), (asker, asking, question, *addresses)):
+                identical.setdefault(key, []).append(position)
             last[asker, asking, *addresses] = position
             position += 1
-        if (association, 1 - side, info) in infos:
-            unanswered = identical.get((association, 1 - side, info))
-            if unanswered:
-                answered.add(unanswered[-1])
-                yield unanswered.pop(), ack
+        same = (association, 1 - side, info)
+        if same in infos:
+            for key in ((*same, destination, source), same):
+                unanswered = identical.get(key, [])
+                while unanswered and unanswered[-1] in answered:
+                    unanswered.pop()
+                if unanswered:
+                    answered.add(unanswered[-1])
+                    yield unanswered.pop(), ack
+                    break
         else:
             heartbeat = last.get((association, 1 - side, destination, source))
             if heartbeat is not None and time_ns - asked[heartbeat][6] <= PATIENCE_NS:

@@ -39,6 +39,19 @@ def test_of_equal_heartbeats_the_last_one_is_answered(tables):
     assert answers(tables(talk.packets)) == [(5, None), (6, 7)]
 
 
+def test_of_equal_heartbeats_on_two_paths_each_has_its_own_answer(tables):
+    talk = Conversation(**TWO).handshake()
+    talk.send(0, heartbeat(b"same")).send(0, heartbeat(b"same"), path=1)
+    talk.send(1, heartbeat_ack(b"same")).send(1, heartbeat_ack(b"same"), path=1)
+    assert answers(tables(talk.packets)) == [(5, 7), (6, 8)]
+
+
+def test_an_equal_heartbeat_is_answered_once_whatever_its_addresses(tables):
+    talk = Conversation(**TWO).handshake().send(0, heartbeat(b"same")).send(0, heartbeat(b"same"), path=1)
+    talk.send(1, heartbeat_ack(b"same"), path=1).send(1, heartbeat_ack(b"same"), path=1)
+    assert answers(tables(talk.packets)) == [(5, 8), (6, 7)]
+
+
 def test_answer_with_a_changed_byte_is_still_its_answer(tables):
     packets = association()
     good = packets[9]  # the client's on the second path
