@@ -75,6 +75,7 @@ class Need(Enum):
         False,
     )
     COUNTERS = (("frames_dropped", "drops_unknown", "snaplen"), (), False)
+    WHOLE_PACKETS = (("snaplen",), ("snaplen",), False)
     AT_SENDER = ((), (), True)
     DELIVERY = ((), ("lossy_path",), True)
 

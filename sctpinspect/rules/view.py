@@ -62,9 +62,12 @@ def view(tables: Tables[pl.DataFrame]) -> View:
     beside = packets.select("packet", **{name: pl.col(column) for name, column in PACKET_COLUMNS.items()})
     frames["chunks"] = frames["chunks"].join(beside, on="packet", maintain_order="left")
     lazy = {name: frame.lazy() for name, frame in frames.items()}
-    calls, messages, chunks = lazy["calls"], lazy["messages"], lazy["chunks"]
+    calls, messages, associations = lazy["calls"], lazy["messages"], lazy["associations"]
     # computed once, for many rules ask for them
     sent, received = pl.collect_all(
-        [sent_messages(calls, messages), received_messages(calls, messages, chunks)]
+        [
+            sent_messages(calls, messages, associations),
+            received_messages(calls, messages, lazy["chunks"], associations),
+        ]
     )
     return View(**lazy, sent_messages=sent.lazy(), received_messages=received.lazy(), recipe=tables.recipe)

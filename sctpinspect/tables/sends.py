@@ -2,7 +2,8 @@
 
 `messages.send_call` and `messages.receive_call` join what is equal in all respects. A rule that compares
 must also join what differs; so where not all are equal, but there are as many calls as messages, the first
-call is joined to the first message, the second to the second, and so on.
+call is joined to the first message, the second to the second, and so on. That needs the handshake: a capture
+that starts later may lack the first calls or messages.
 """
 
 import polars as pl
@@ -11,16 +12,18 @@ from sctpinspect.tables.associations import ENDPOINT, peer
 from sctpinspect.tables.calls import RECEIVES, SENDS
 
 
-def sends(calls: pl.LazyFrame, messages: pl.LazyFrame) -> pl.LazyFrame:
+def sends(calls: pl.LazyFrame, messages: pl.LazyFrame, associations: pl.LazyFrame) -> pl.LazyFrame:
     """`association`, `side` (the sender's), `call`, `message`: each successful send and each message once.
 
     Where one has no counterpart, the other is null. Only of sides that have calls.
     """
     made = sent(calls).select(*ENDPOINT, "call")
-    return _joined(made, messages.select(*ENDPOINT, "message", equal="send_call"))
+    return _joined(made, messages.select(*ENDPOINT, "message", equal="send_call"), associations)
 
 
-def receives(calls: pl.LazyFrame, messages: pl.LazyFrame, chunks: pl.LazyFrame) -> pl.LazyFrame:
+def receives(
+    calls: pl.LazyFrame, messages: pl.LazyFrame, chunks: pl.LazyFrame, associations: pl.LazyFrame
+) -> pl.LazyFrame:
     """`association`, `side` (the receiver's), `call`, `message`: each whole receive and each message once.
 
     A TSN that the call returned tells the message; otherwise as in `sends`. Only of sides that have calls.
@@ -48,7 +51,7 @@ def receives(calls: pl.LazyFrame, messages: pl.LazyFrame, chunks: pl.LazyFrame) 
         )
         .select(*ENDPOINT, "message", equal=pl.coalesce("told", "whole"))
     )
-    return _joined(made.select(*ENDPOINT, "call"), arrived)
+    return _joined(made.select(*ENDPOINT, "call"), arrived, associations)
 
 
 def sent(calls: pl.LazyFrame) -> pl.LazyFrame:
@@ -76,12 +79,17 @@ def received(calls: pl.LazyFrame) -> pl.LazyFrame:
     return parts.filter(ends & ends.shift(1, fill_value=True).over(line))
 
 
-def _joined(made: pl.LazyFrame, messages: pl.LazyFrame) -> pl.LazyFrame:
+def _joined(made: pl.LazyFrame, messages: pl.LazyFrame, associations: pl.LazyFrame) -> pl.LazyFrame:
     """The calls `made` and the `messages` of the same sides, joined by `messages.equal` or by their order."""
-    counts = made.group_by(ENDPOINT).agg(calls=pl.len())
+    counts = (
+        made.group_by(ENDPOINT)
+        .agg(calls=pl.len())
+        .join(associations.select("association", "handshake"), on="association")
+    )
     ranked = messages.join(counts, on=ENDPOINT, maintain_order="left").with_columns(
         rank=pl.int_range(pl.len()).over(ENDPOINT),
-        by_order=(pl.len().over(ENDPOINT) == pl.col("calls"))
+        by_order=pl.col("handshake")
+        & (pl.len().over(ENDPOINT) == pl.col("calls"))
         & pl.col("equal").is_null().any().over(ENDPOINT),
     )
     in_order = made.with_columns(rank=pl.int_range(pl.len()).over(ENDPOINT)).rename({"call": "in_order"})

@@ -27,8 +27,11 @@ from rules.altering import (
 from rules.good import CAPTURES, COOKIE, HOSTS, Story, given, late
 from rules.verdicts import broken, verdict
 
+from sctpinspect.decode import decode
 from sctpinspect.protocol import ChunkType, DataFlag
 from sctpinspect.rules import Status
+from sctpinspect.rules.engine import verify
+from sctpinspect.tables import build
 
 T = ChunkType
 A, B = HOSTS["a"], HOSTS["b"]
@@ -134,6 +137,33 @@ def test_an_acknowledgement_goes_back_for_certain_only_where_it_cannot_have_been
     story.wait(pause_ms)
     append_like(story, find(story, T.SACK), b.sack(50))
     assert status(story, "rfc9260/6.2.1/sack-cum-tsn-monotonic") is expected
+
+
+def test_an_answer_to_a_heartbeat_that_the_capture_lost_is_no_changed_answer_to_the_one_before():
+    story = CAPTURES["multihoming"]()
+    beats = [packet for packet in story.packets if packet.chunks[0][0] == T.HEARTBEAT]
+    first, second = [beat for beat in beats if beat.source == A[0]][-2:]
+    remove(story, story.packets[index(story, first) + 1], second)
+    assert "rfc9260/8.3/hb-ack-info-unchanged" in broken(story)
+    story.dropped = None
+    assert status(story, "rfc9260/8.3/hb-ack-info-unchanged") is not Status.FAIL
+    assert "rfc9260/8.3/hb-ack-info-unchanged" not in broken(story)
+
+
+def test_an_init_without_its_init_ack_has_no_tag_to_compare_with():
+    story = CAPTURES["multihoming"]()
+    story.recipe, story.calls = {}, []
+    remove(story, find(story, T.INIT_ACK))
+    assert broken(story) == {}
+
+
+@pytest.mark.parametrize("snaplen", [74, 96, 128])
+@pytest.mark.parametrize("capture", CAPTURES)
+def test_packets_that_the_capture_cut_break_nothing(tmp_path, capture, snaplen):
+    frames = [(packet.time_ns, packet.frame()) for packet in CAPTURES[capture]().packets]
+    file = tmp_path / "cut.pcap"
+    file.write_bytes(b.pcap(frames, snaplen=snaplen))
+    assert verify(build(decode(file))).findings.is_empty()
 
 
 def test_tsns_on_a_path_that_was_not_captured_are_acknowledged_unseen():

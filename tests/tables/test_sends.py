@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
+from sctpinspect.tables import sends as tables_sends
 from sctpinspect.tables.schema import CALLS, MESSAGES, polars_schema
-from sctpinspect.tables.sends import receives, sends
 
 
 def calls(*rows: dict) -> pl.LazyFrame:
@@ -25,6 +25,20 @@ def messages(*rows: dict) -> pl.LazyFrame:
     return pl.DataFrame(numbered, polars_schema(MESSAGES)).lazy()
 
 
+def associations(handshake: bool = True) -> pl.LazyFrame:
+    return pl.DataFrame(
+        {"association": [0], "handshake": [handshake]}, schema_overrides={"association": pl.UInt32}
+    ).lazy()
+
+
+def sends(calls: pl.LazyFrame, messages: pl.LazyFrame, handshake: bool = True) -> pl.LazyFrame:
+    return tables_sends.sends(calls, messages, associations(handshake))
+
+
+def receives(calls: pl.LazyFrame, messages: pl.LazyFrame, chunks: pl.LazyFrame) -> pl.LazyFrame:
+    return tables_sends.receives(calls, messages, chunks, associations())
+
+
 def pairs(joined: pl.LazyFrame) -> set[tuple]:
     return set(joined.select("call", "message").collect().rows())
 
@@ -37,6 +51,12 @@ def test_equal_ones_belong_together_in_whatever_order():
 def test_where_one_differs_the_order_tells():
     joined = sends(calls({}, {}, {}), messages({"send_call": 1}, {}, {"send_call": 2}))
     assert pairs(joined) == {(0, 0), (1, 1), (2, 2)}
+
+
+def test_without_the_handshake_the_order_tells_nothing():
+    """The first message's call came before the capture starts, the last call's message after it ends."""
+    joined = sends(calls({}, {}), messages({}, {"send_call": 0}), handshake=False)
+    assert pairs(joined) == {(None, 0), (0, 1), (1, None)}
 
 
 def test_where_numbers_differ_only_equal_ones_belong_together():

@@ -55,13 +55,14 @@ def send_message_to_data(t: View) -> Judgement:
     return Judgement(pl.concat([present.select(judged), missing.select(judged)]), violations)
 
 
-@rule("rfc6458/3.1.4/message-has-send", level=Level.MUST, cites=BOTH)
+@rule("rfc6458/3.1.4/message-has-send", level=Level.MUST, cites=BOTH, to_fail=[Need.HANDSHAKE])
 def message_has_send(t: View) -> Judgement:
     """Each user message on the wire was sent by a call.
 
     What it checks: that each message of a side with a journal of its sends belongs to one of them.
     Why it matters: a stack must not invent or repeat user messages.
-    What the capture must contain: the journal of the sender.
+    What the capture must contain: the journal of the sender. A violation counts only with the handshake: else
+    the send may have come before the capture starts.
     Known exceptions: a message not whole in the capture is not judged, nor a host with sends whose
     association is not known.
     References: RFC 6458 §3.1.4; RFC 6458 §4.1.8.
@@ -135,7 +136,7 @@ def clock_alignment(t: View) -> Judgement:
     "rfc6458/3.1.4/recv-equals-data",
     level=Level.MUST,
     cites=[*BOTH, "RFC 6458 §9.13"],
-    to_fail=[Need.NO_LOSS],
+    to_fail=[Need.HANDSHAKE, Need.NO_LOSS],
 )
 def recv_equals_data(t: View) -> Judgement:
     """Each receive gives one user message of the peer with the bytes on the wire.
@@ -143,7 +144,8 @@ def recv_equals_data(t: View) -> Judgement:
     What it checks: that each received message was sent by the peer, once, and that length and digest of its
     user data are those on the wire.
     Why it matters: the receiver must get what was sent, and nothing else.
-    What the capture must contain: the journal of the receiver and all DATA of its peer.
+    What the capture must contain: the journal of the receiver and all DATA of its peer. A violation counts
+    only with the handshake: else the DATA may have come before the capture starts.
     Known exceptions: a message read in parts is not judged; one not whole in the capture by nothing.
     References: RFC 6458 §3.1.4; RFC 6458 §4.1.8; RFC 6458 §9.13.
     """

@@ -13,6 +13,7 @@ from sctpinspect.tables.associations import ENDPOINT
     level=Level.MUST,
     cites=["RFC 6458 §9.1", "RFC 9260 §3.3.2.1", "RFC 9260 §5.1.2"],
     needs=[Need.HANDSHAKE],
+    to_fail=[Need.WHOLE_PACKETS],
 )
 def bindx_add_before_setup(t: View) -> Judgement:
     """INIT or INIT ACK announces the addresses bound with sctp_bindx(), all and no others.
@@ -20,7 +21,7 @@ def bindx_add_before_setup(t: View) -> Judgement:
     What it checks: the addresses bound with bind() and sctp_bindx(), less those removed, against the source
     of INIT or INIT ACK and the addresses listed in it.
     Why it matters: the peer can use only the paths that it is told, and must not use others.
-    What the capture must contain: the journal and the handshake.
+    What the capture must contain: the journal and the handshake, not cut.
     Known exceptions: an address of another family or scope (private, loopback, link-local) than the source
     may be left out, since the peer may not reach it. Sockets also bound to a wildcard address are not judged.
     References: RFC 6458 §9.1; RFC 9260 §3.3.2.1; RFC 9260 §5.1.2.

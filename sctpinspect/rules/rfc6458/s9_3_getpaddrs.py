@@ -11,6 +11,7 @@ from sctpinspect.tables.associations import peer
     level=Level.MUST,
     cites=["RFC 6458 §9.3", "RFC 9260 §5.1.2"],
     needs=[Need.HANDSHAKE],
+    to_fail=[Need.WHOLE_PACKETS],
 )
 def getpaddrs(t: View) -> Judgement:
     """sctp_getpaddrs() returns the addresses that the peer announced.
@@ -18,7 +19,7 @@ def getpaddrs(t: View) -> Judgement:
     What it checks: the list returned against the source of the peer's INIT or INIT ACK and the addresses in
     it.
     Why it matters: these are the paths that the program can choose from.
-    What the capture must contain: the journal and the handshake.
+    What the capture must contain: the journal and the handshake, not cut.
     Known exceptions: addresses of another family or scope (private, loopback, link-local) than the source are
     not judged. Associations with ASCONF, which changes the list, are not judged.
     References: RFC 6458 §9.3; RFC 9260 §5.1.2.

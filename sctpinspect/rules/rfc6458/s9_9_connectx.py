@@ -42,13 +42,14 @@ def connectx_tries_all_addresses(t: View) -> Judgement:
     level=Level.SHOULD,
     cites=["RFC 6458 §9.9", "RFC 9260 §5.1.2"],
     needs=[Need.HANDSHAKE],
+    to_fail=[Need.WHOLE_PACKETS],
 )
 def connectx_addresses_announced(t: View) -> Judgement:
     """The addresses given to sctp_connectx() are addresses that the peer announces.
 
     What it checks: each address given against the source of the INIT ACK and the addresses in it.
     Why it matters: an address that is not the peer's belongs to nobody, or to somebody else.
-    What the capture must contain: the journal of the initiator and the handshake.
+    What the capture must contain: the journal of the initiator and the handshake, not cut.
     Known exceptions: none.
     References: RFC 6458 §9.9; RFC 9260 §5.1.2.
     """

@@ -40,6 +40,7 @@ def init_ack_to_init_source(t: View) -> Judgement:
     level=Level.SHOULD,
     cites=["RFC 9260 §5.1.2 (C)"],
     needs=[Need.HANDSHAKE],
+    to_fail=[Need.NO_SIGN_OF_LOSS, Need.WHOLE_PACKETS],
 )
 def destination_in_peer_address_set(t: View) -> Judgement:
     """Packets go only to addresses that the peer announced.
@@ -47,7 +48,8 @@ def destination_in_peer_address_set(t: View) -> Judgement:
     What it checks: that each destination is the source of the peer's INIT or INIT ACK, is listed in it, or
     was added by an ASCONF.
     Why it matters: the peer does not know itself by another address, and will answer with an ABORT.
-    What the capture must contain: the handshake.
+    What the capture must contain: the handshake. A violation counts only where no packet was cut, and none
+    is seen to be missing: else an address may have been announced unseen.
     Known exceptions: the INIT itself, for which nothing is announced yet. Address translation between the two
     endpoints and the capture shows as a violation.
     References: RFC 9260 §5.1.2 (C).
@@ -70,6 +72,7 @@ def destination_in_peer_address_set(t: View) -> Judgement:
     level=Level.SHOULD,
     cites=["RFC 9260 §5.1.2 (C)", "RFC 9260 §3.3.2.1"],
     needs=[Need.HANDSHAKE],
+    to_fail=[Need.NO_SIGN_OF_LOSS, Need.WHOLE_PACKETS],
 )
 def source_in_own_address_set(t: View) -> Judgement:
     """Packets come only from addresses that their sender announced.
@@ -77,7 +80,8 @@ def source_in_own_address_set(t: View) -> Judgement:
     What it checks: that each source is that of the sender's INIT or INIT ACK, is listed in it, or was added
     by an ASCONF.
     Why it matters: the peer looks for the association by the source address, and does not find it.
-    What the capture must contain: the handshake.
+    What the capture must contain: the handshake. A violation counts only where no packet was cut, and none
+    is seen to be missing: else an address may have been announced unseen.
     Known exceptions: an ASCONF may come from the address that it adds.
     References: RFC 9260 §5.1.2 (C); RFC 9260 §3.3.2.1.
     """

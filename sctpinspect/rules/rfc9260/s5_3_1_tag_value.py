@@ -15,7 +15,8 @@ def vtag_stable(t: View) -> Judgement:
     first one. With the handshake, vtag-equals-peer-initiate-tag knows the tag itself.
     Why it matters: the receiver drops packets with another tag.
     What the capture must contain: two packets of a side, and no handshake.
-    Known exceptions: packets with a T bit, which reflect the tag of what they answer.
+    Known exceptions: packets with a T bit, which reflect the tag of what they answer, and packets with tag 0,
+    which an INIT has; others with it are left to vtag-zero-only-for-init.
     References: RFC 9260 §5.3.1.
     """
     reflecting = t.chunks.filter(pl.col("tag_reflected")).select("packet")
@@ -23,6 +24,7 @@ def vtag_stable(t: View) -> Judgement:
     subjects = (
         t.packets.join(blind, on="association", how="semi", maintain_order="left")
         .join(reflecting, on="packet", how="anti", maintain_order="left")
+        .filter(pl.col("verification_tag") != 0)
         .with_columns(tag=pl.col("verification_tag").first().over(ENDPOINT), packets=pl.len().over(ENDPOINT))
         .filter(pl.col("packets") > 1)
     )

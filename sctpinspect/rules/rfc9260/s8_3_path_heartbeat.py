@@ -50,13 +50,19 @@ def hb_ack_sent(t: View) -> Judgement:
     return Judgement(subjects, found(violations, "a HEARTBEAT ACK", actual))
 
 
-@rule("rfc9260/8.3/hb-ack-info-unchanged", level=Level.MUST, cites=["RFC 9260 §8.3", "RFC 9260 §3.3.6"])
+@rule(
+    "rfc9260/8.3/hb-ack-info-unchanged",
+    level=Level.MUST,
+    cites=["RFC 9260 §8.3", "RFC 9260 §3.3.6"],
+    to_fail=[Need.NO_LOSS],
+)
 def hb_ack_info_unchanged(t: View) -> Judgement:
     """HEARTBEAT ACK returns what the HEARTBEAT carried, unchanged.
 
     What it checks: all bytes behind the chunk header of both.
     Why it matters: they hold the time and the nonce by which the sender knows the path and measures it.
-    What the capture must contain: a HEARTBEAT and its HEARTBEAT ACK, not cut.
+    What the capture must contain: a HEARTBEAT and its HEARTBEAT ACK, not cut. A violation counts only where
+    the capture states that it dropped nothing: else the answer may be that to a HEARTBEAT not seen.
     Known exceptions: none.
     References: RFC 9260 §8.3; RFC 9260 §3.3.6.
     """
