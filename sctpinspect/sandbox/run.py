@@ -1,7 +1,7 @@
 """One run: the namespaces, the hosts' processes, the recorder and the wire, from set-up to the last packet.
 
-The running process becomes the controller and its new network namespace the wire. Everything else is
-a child of it, so that nothing outlives it: a namespace ends with its last process.
+The running process becomes the controller: it makes a network namespace for each host, which is forked in
+it, and stays in a last one, the wire. Everything else is a child of it, so that nothing outlives it.
 """
 
 import errno
@@ -35,15 +35,17 @@ LINGER_S = 0.1  # packets that answer the last close() are still on their way
 def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) -> dict[str, str]:
     """Run a scenario and leave its spool in `folder`. Gives the members that failed, with the reason."""
     topology = scenarios.topology(module, variant)
-    network.enter_new_namespace()
     broker = Broker()
+    namespaces = []
     try:
         pids = {}
         for host in scenarios.HOSTS:
+            network.enter_new_namespace()
+            # Held until the recording has ended: a host whose program is done still answers what is under way.
+            namespaces.append(os.open("/proc/self/ns/net", os.O_RDONLY))
             act = partial(act_as_host, host, module, topology, folder)
             pids[host] = start(broker, f"host {host}", module, act)
-        for host in scenarios.HOSTS:
-            broker.wait_for(f"{host} has a namespace")
+        network.enter_new_namespace()
         interfaces = network.lay_paths(topology, pids)
         broker.signal("paths are laid")
         for host in scenarios.HOSTS:
@@ -61,6 +63,8 @@ def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) 
         return broker.failures or {"the controller": explain(error, module)}
     finally:
         broker.kill_all()
+        for namespace in namespaces:
+            os.close(namespace)
     return broker.failures
 
 
@@ -105,9 +109,7 @@ def start(broker: Broker, name: str, module: ModuleType, act: Callable[[Barrier]
 
 
 def act_as_host(host: str, module: ModuleType, topology: Topology, folder: Path, barrier: Barrier) -> None:
-    """A host's process: its namespace, its interfaces, then its function of the scenario."""
-    network.enter_new_namespace()
-    barrier.signal(f"{host} has a namespace")
+    """A host's process, in its namespace: its interfaces, then its function of the scenario."""
     barrier.wait_for("paths are laid")
     network.configure(host, topology)
     barrier.signal(f"{host} is configured")
