@@ -5,6 +5,7 @@ library only, and little of it. The job is JSON: argv, environment, folder; and 
 """
 
 import ctypes
+import errno
 import json
 import os
 import sys
@@ -30,7 +31,8 @@ def main() -> None:
             enter_namespaces(job["folder"])
         run(job)
     except OSError as error:
-        os.write(2, f"sctpinspect: {error}\n".encode())
+        way_out = f": make room in {job['folder']}" if error.errno == errno.ENOSPC else ""
+        os.write(2, f"sctpinspect: {error.strerror}{way_out}\n".encode())
     if "modules" in job:
         os.sync()
         LIBC.reboot(RB_POWER_OFF)

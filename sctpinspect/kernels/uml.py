@@ -26,8 +26,7 @@ PACKAGE = "user-mode-linux"
 MEMORY_MIB = 512
 # Each is named, because a guest has no modprobe that knows where they are. SCTP needs hmac for its cookies.
 MODULES = (
-    "hmac", "sctp", "sctp_diag", "veth", "bridge", "dummy", "sch_netem",
-    "nf_tables", "nft_limit", "nft_numgen", "nft_quota",
+    "hmac", "sctp", "veth", "bridge", "dummy", "sch_netem", "nf_tables", "nft_numgen",
 )  # fmt: skip
 
 
