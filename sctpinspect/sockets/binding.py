@@ -5,6 +5,7 @@ tests/sockets pins these faults. What goes through libc here releases the GIL.
 """
 
 import ctypes
+import errno
 import os
 import struct
 
@@ -14,11 +15,16 @@ from sctpinspect.journal.addresses import Address, pack_sockaddr
 from sctpinspect.journal.linux import (
     IPPROTO_SCTP,
     SCTP_BINDX_ADD_ADDR,
+    SCTP_BINDX_REM_ADDR,
     SCTP_SOCKOPT_BINDX_ADD,
     SCTP_SOCKOPT_BINDX_REM,
     SCTP_SOCKOPT_CONNECTX3,
 )
 
+_BINDX_OPTIONS = {
+    SCTP_BINDX_ADD_ADDR: SCTP_SOCKOPT_BINDX_ADD,
+    SCTP_BINDX_REM_ADDR: SCTP_SOCKOPT_BINDX_REM,
+}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -26,9 +32,10 @@ def bindx(fd: int, addresses: list[Address], flags: int) -> None:
     """sctp_bindx() (RFC 6458 §9.1). Raises OSError."""
     if all(":" not in text for text, _port in addresses):
         _sctp.bindx(fd, addresses, flags)
+    elif flags in _BINDX_OPTIONS:
+        setsockopt(fd, IPPROTO_SCTP, _BINDX_OPTIONS[flags], b"".join(map(pack_sockaddr, addresses)))
     else:
-        option = SCTP_SOCKOPT_BINDX_ADD if flags == SCTP_BINDX_ADD_ADDR else SCTP_SOCKOPT_BINDX_REM
-        setsockopt(fd, IPPROTO_SCTP, option, b"".join(map(pack_sockaddr, addresses)))
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
 
 def connectx(fd: int, addresses: list[Address]) -> int:

@@ -10,7 +10,7 @@ import time
 import pytest
 from conftest import ADDRESSES, NOBODY, in_thread
 
-from sctpinspect.journal.linux import SCTP_BINDX_REM_ADDR, SCTP_COMM_UP, SCTP_EOF
+from sctpinspect.journal.linux import SCTP_BINDX_ADD_ADDR, SCTP_BINDX_REM_ADDR, SCTP_COMM_UP, SCTP_EOF
 from sctpinspect.journal.structures import AssocChange, Events, InitMsg, Linger, RecvRcvInfo
 from sctpinspect.sockets import Journal, Socket
 
@@ -78,6 +78,17 @@ def test_a_removed_address_is_no_longer_bound(sockets, recorded, family):
     sock.bindx([second], 0, SCTP_BINDX_REM_ADDR)
     assert sock.getladdrs().addresses == [first]
     assert recorded.last("sctp_bindx").arguments["flags"] == "SCTP_BINDX_REM_ADDR"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_bindx_without_one_of_its_two_flags_is_refused(sockets, recorded, family):
+    sock = sockets(family)
+    sock.bindx(ADDRESSES[family]["server"])
+    with pytest.raises(OSError) as failure:
+        sock.bindx(ADDRESSES[family]["server"][1:], 0, SCTP_BINDX_ADD_ADDR | SCTP_BINDX_REM_ADDR)
+    assert failure.value.errno == errno.EINVAL
+    assert sock.getladdrs().addresses == ADDRESSES[family]["server"]
+    assert recorded.last("sctp_bindx").arguments["flags"] == 3
 
 
 @pytest.mark.parametrize("family", FAMILIES)
