@@ -7,6 +7,7 @@ packets there were; the ring's are counted in what it wrote.
 """
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -58,7 +59,7 @@ def act_as_guest(seconds: int) -> None:
     topology = Topology()
     in_namespace = {"mp_context": get_context("fork"), "initializer": network.enter_new_namespace}
     with ProcessPoolExecutor(1, **in_namespace) as a, ProcessPoolExecutor(1, **in_namespace) as b:
-        pids = {"a": a.submit(pid).result(), "b": b.submit(pid).result()}
+        pids = {"a": a.submit(os.getpid).result(), "b": b.submit(os.getpid).result()}
         network.enter_new_namespace()
         interface = network.lay_paths(topology, pids)[0]
         with spool.recording(Path.cwd()), open("tcpdump.pcap", "wb") as file:
@@ -79,12 +80,6 @@ def act_as_guest(seconds: int) -> None:
         "tcpdump": int(captured[1]),
     }
     Path("result.json").write_text(json.dumps(result))
-
-
-def pid() -> int:
-    import os
-
-    return os.getpid()
 
 
 def start(command: list[str], sign: str, **streams: object) -> subprocess.Popen:

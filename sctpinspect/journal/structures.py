@@ -7,7 +7,7 @@ Each is a class with a line per field, under RFC 6458's names and in the order o
     decode_option(IPPROTO_SCTP, SCTP_RTOINFO, data)     as JSON: flags by name, addresses as text
 
 The numbers behind the names are a mapping, by default that of Linux; another system's is another
-mapping. As with a C header, Linux' constants can be imported from here too.
+mapping.
 """
 
 from typing import Annotated, ClassVar
@@ -26,7 +26,6 @@ from sctpinspect.journal.layout import (
     Structure,
     WideCause,
 )
-from sctpinspect.journal.linux import *  # noqa: F403
 
 # --- fields that occur often -------------------------------------------------------------------------------
 

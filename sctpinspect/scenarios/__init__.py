@@ -2,7 +2,7 @@
 
 A scenario module has a docstring (its first line is its title), one plain function per host
 (`client(host)` runs on host a, `server(host)` on host b), `TOPOLOGY`, and optionally `VARIANTS`
-(name to topology), `EXERCISES` (rule prefixes) and `wire(net)`, which impairs the paths meanwhile.
+(name to topology) and `wire(net)`, which impairs the paths meanwhile.
 """
 
 import importlib

@@ -21,7 +21,6 @@ VARIANTS = {
     "2x1-ipv6": Topology(paths=2, families=("ipv6",), addresses={"a": 1}),
     "1x2-ipv6": Topology(paths=2, families=("ipv6",), addresses={"b": 1}),
 }
-EXERCISES = ["rfc6458/9.1", "rfc6458/9.9", "rfc9260/5.1", "rfc9260/5.4", "rfc9260/8.3"]
 
 PORT = 4444
 MESSAGES = 5
@@ -31,9 +30,8 @@ IDLE_S = 2.5  # several heartbeat periods (interval + RTO, give or take half an 
 
 def prepare(sock):
     """Shorten the timers and ask for notifications, before the association is set up."""
-    sock.setsockopt(
-        RtoInfo(srto_initial=300, srto_min=300, srto_max=600)
-    )  # above the 200 ms of a delayed SACK
+    # above the 200 ms of a delayed SACK
+    sock.setsockopt(RtoInfo(srto_initial=300, srto_min=300, srto_max=600))
     sock.setsockopt(PeerAddrParams(spp_hbinterval=HEARTBEAT_INTERVAL_MS, spp_flags=SPP_HB_ENABLE))
     sock.setsockopt(
         Events(sctp_data_io_event=1, sctp_association_event=1, sctp_address_event=1, sctp_shutdown_event=1)
