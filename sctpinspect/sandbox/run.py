@@ -41,7 +41,7 @@ def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) 
         pids = {}
         for host in scenarios.HOSTS:
             network.enter_new_namespace()
-            # Held until the recording has ended: a host whose program is done still answers what is under way.
+            # Held until the recording has ended: a host whose program is done still gets what is under way.
             namespaces.append(os.open("/proc/self/ns/net", os.O_RDONLY))
             act = partial(act_as_host, host, module, topology, folder)
             pids[host] = start(broker, f"host {host}", module, act)
