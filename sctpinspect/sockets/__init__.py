@@ -3,7 +3,9 @@
 Options, control messages and notifications are the structures of `sctpinspect.journal.structures`.
 """
 
+from sctpinspect.sockets.addresses import AddressList, TransportAddress
 from sctpinspect.sockets.journal import Journal
-from sctpinspect.sockets.sctp_socket import AddressList, Message, Socket, TransportAddress
+from sctpinspect.sockets.message import Message
+from sctpinspect.sockets.sctp_socket import Socket
 
 __all__ = ["AddressList", "Journal", "Message", "Socket", "TransportAddress"]

@@ -12,84 +12,34 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from sctpinspect.journal import Call, digest
+from sctpinspect.journal import Call
 from sctpinspect.journal.addresses import pack_inet
 from sctpinspect.journal.layout import LINUX, Json, flag_names
 from sctpinspect.journal.linux import (
     IPPROTO_SCTP,
-    MSG_NOTIFICATION,
     SCTP_BINDX_ADD_ADDR,
     SCTP_BINDX_REM_ADDR,
-    SCTP_UNORDERED,
     SO_RCVTIMEO,
     SO_SNDTIMEO,
     SOL_SOCKET,
 )
-from sctpinspect.journal.structures import (
-    CALL_FLAGS,
-    MESSAGE_FLAGS,
-    Control,
-    Notification,
-    Option,
-    RcvInfo,
-    SndInfo,
-    SndRcvInfo,
-    parse_control,
-    parse_notification,
-    show_notification,
-)
-from sctpinspect.sockets import binding
+from sctpinspect.journal.structures import CALL_FLAGS, Control, Option, SndRcvInfo
+from sctpinspect.sockets import binding, message
+from sctpinspect.sockets.addresses import AddressList, TransportAddress, plain, transport_address
 from sctpinspect.sockets.journal import Journal
+from sctpinspect.sockets.message import Message
 
 Raw = TypeVar("Raw")
 Value = TypeVar("Value")
 AnOption = TypeVar("AnOption", bound=Option)
 
-START = 32  # bytes of user data that the journal keeps
 CONTROL_ROOM = 1024  # for all control messages of a received message
 LIST_ROOM = 4096  # for the list at the end of an option
 
 BINDX_FLAGS = {SCTP_BINDX_ADD_ADDR: "SCTP_BINDX_ADD_ADDR", SCTP_BINDX_REM_ADDR: "SCTP_BINDX_REM_ADDR"}
 HOW = {socket.SHUT_RD: "SHUT_RD", socket.SHUT_WR: "SHUT_WR", socket.SHUT_RDWR: "SHUT_RDWR"}
-
-
-class TransportAddress(NamedTuple):
-    """An IP address and a port."""
-
-    address: str
-    port: int
-
-
-class AddressList(NamedTuple):
-    """The addresses of an endpoint, and its port."""
-
-    addresses: list[str]
-    port: int
-
-
-class Message(NamedTuple):
-    """What a receiving call gave: a user message, a part of one, or a notification.
-
-    What the kernel did not tell, because it was not asked to (SCTP_RECVRCVINFO, SCTP_EVENTS), is None.
-    Empty data without a notification: the peer has closed.
-    """
-
-    data: bytes
-    address: str | None = None
-    port: int | None = None
-    flags: int = 0
-    stream: int | None = None
-    ssn: int | None = None
-    ppid: int | None = None
-    tsn: int | None = None
-    cumulative_tsn: int | None = None
-    unordered: bool | None = None
-    context: int | None = None
-    association_id: int | None = None
-    notification: Notification | None = None
-    control: tuple[Control, ...] = ()
 
 
 class Socket:
@@ -162,7 +112,7 @@ class Socket:
         self, name: str, association_id: int, ask: Callable[[int, int], list[tuple[str, int]]]
     ) -> AddressList:
         def finish(listed: list[tuple[str, int]]) -> tuple[AddressList, Json]:
-            value = AddressList([_plain(text) for text, _port in listed], listed[0][1] if listed else 0)
+            value = AddressList([plain(text) for text, _port in listed], listed[0][1] if listed else 0)
             return value, value._asdict()
 
         return self._do(
@@ -203,7 +153,7 @@ class Socket:
 
         def finish(accepted: tuple[socket.socket, Any]) -> tuple[Socket, Json]:
             new = self._adopt(accepted[0])
-            return new, {"socket": new._number, **_transport_address(accepted[1])._asdict()}
+            return new, {"socket": new._number, **transport_address(accepted[1])._asdict()}
 
         return self._do("accept", {}, self._socket.accept, finish)
 
@@ -276,9 +226,9 @@ class Socket:
         arguments = {
             "address": address,
             "port": None if address is None else port,
-            **_send_info(control, flags),
-            **_user_data(data),
-            "control": [_show_control(item) for item in control] if name == "sendmsg" else [],
+            **message.send_info(control, flags),
+            **message.user_data(data),
+            "control": [message.show_control(item) for item in control] if name == "sendmsg" else [],
         }
         return self._do(
             name,
@@ -305,8 +255,8 @@ class Socket:
             arguments["flags"] = flag_names(flags, CALL_FLAGS)
 
         def finish(received: tuple[bytes, list[tuple[int, int, bytes]], int, Any]) -> tuple[Message, Json]:
-            message = _message(*received)
-            return message, _show_message(message)
+            value = message.received(*received)
+            return value, message.show(value)
 
         return self._do(name, arguments, lambda: self._socket.recvmsg(size, CONTROL_ROOM, flags), finish)
 
@@ -407,97 +357,6 @@ def _error_name(number: int) -> str:
     return "EOPNOTSUPP" if number == errno.EOPNOTSUPP else errno.errorcode.get(number, str(number))
 
 
-def _plain(text: str) -> str:
-    """An address as text, without the API's mapping of IPv4 into IPv6."""
-    return text.removeprefix("::ffff:") if "." in text else text
-
-
-def _transport_address(address: tuple[Any, ...]) -> TransportAddress:
-    """The standard library's form of an address: with a flow label and a scope if it is of IPv6."""
-    scope = f"%{address[3]}" if len(address) == 4 and address[3] else ""
-    return TransportAddress(_plain(address[0]) + scope, address[1])
-
-
 def _address_result(address: tuple[Any, ...]) -> tuple[TransportAddress, Json]:
-    value = _transport_address(address)
+    value = transport_address(address)
     return value, value._asdict()
-
-
-def _user_data(data: bytes) -> Json:
-    return {"length": len(data), "digest": digest(data), "start": data[:START].hex()}
-
-
-def _show_control(item: Control) -> Json:
-    return {"type": item.NAME, **item.show()}
-
-
-def _send_info(control: tuple[Control, ...], flags: int) -> Json:
-    """What holds for a message that is sent; None where the socket's defaults decide."""
-    names = flag_names(flags, CALL_FLAGS)
-    for item in control:
-        if isinstance(item, SndInfo):
-            return {
-                "association_id": item.snd_assoc_id or None,
-                "stream": item.snd_sid,
-                "ppid": item.snd_ppid,
-                "flags": flag_names(item.snd_flags, MESSAGE_FLAGS) + names,
-                "context": item.snd_context,
-                "time_to_live": None,
-            }
-        if isinstance(item, SndRcvInfo):
-            return {
-                "association_id": item.sinfo_assoc_id or None,
-                "stream": item.sinfo_stream,
-                "ppid": item.sinfo_ppid,
-                "flags": flag_names(item.sinfo_flags, MESSAGE_FLAGS) + names,
-                "context": item.sinfo_context,
-                "time_to_live": item.sinfo_timetolive,
-            }
-    keys = ("association_id", "stream", "ppid", "context", "time_to_live")
-    return {**dict.fromkeys(keys), "flags": names or None}
-
-
-def _message(data: bytes, ancillary: list[tuple[int, int, bytes]], flags: int, address: Any) -> Message:
-    """What recvmsg() of the standard library returned, taken apart."""
-    items = (parse_control(number, value) for level, number, value in ancillary if level == IPPROTO_SCTP)
-    message = Message(data, flags=flags, control=tuple(item for item in items if item is not None))
-    if address:
-        message = message._replace(**_transport_address(address)._asdict())
-    if flags & MSG_NOTIFICATION:
-        notification = parse_notification(data)
-        return message._replace(notification=notification, association_id=notification.association_id)
-    for item in message.control:
-        if isinstance(item, RcvInfo):
-            return message._replace(
-                stream=item.rcv_sid,
-                ssn=item.rcv_ssn,
-                ppid=item.rcv_ppid,
-                tsn=item.rcv_tsn,
-                cumulative_tsn=item.rcv_cumtsn,
-                unordered=bool(item.rcv_flags & SCTP_UNORDERED),
-                context=item.rcv_context,
-                association_id=item.rcv_assoc_id,
-            )
-        if isinstance(item, SndRcvInfo):
-            message = message._replace(
-                stream=item.sinfo_stream,
-                ssn=item.sinfo_ssn,
-                ppid=item.sinfo_ppid,
-                tsn=item.sinfo_tsn,
-                cumulative_tsn=item.sinfo_cumtsn,
-                unordered=bool(item.sinfo_flags & SCTP_UNORDERED),
-                context=item.sinfo_context,
-                association_id=item.sinfo_assoc_id,
-            )
-    return message
-
-
-def _show_message(message: Message) -> Json:
-    shown = message._asdict()
-    del shown["data"]
-    shown["flags"] = flag_names(message.flags, CALL_FLAGS)
-    shown["control"] = [_show_control(item) for item in message.control]
-    if message.notification is None:
-        return {**_user_data(message.data), **shown}
-    shown["notification"] = show_notification(message.notification)
-    return shown
