@@ -19,7 +19,7 @@ lint: .venv/.ready
 	$(BIN)/mypy
 
 .venv/.ready: setup/setup.sh pyproject.toml requirements-build.txt requirements-dev.txt
-	sh setup/setup.sh venv $(PYTHON)
+	sh setup/setup.sh venv "$(PYTHON)"
 	touch $@
 
 .venv/.tools: setup/setup.sh | .venv/.ready

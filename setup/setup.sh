@@ -48,7 +48,7 @@ make_venv() {
 
     echo "Making .venv (once, about half a minute)" >&2
     "$python" -m venv .venv
-    pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/pip install --quiet --no-build-isolation"
+    pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/pip install --quiet --quiet --no-build-isolation" # errors only
     $pip --require-hashes -r requirements-build.txt
     $pip --require-hashes -r requirements-dev.txt
     # compat: a plain path; the default is a finder that every start of Python imports
