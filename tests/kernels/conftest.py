@@ -1,4 +1,4 @@
-"""Kernels to test, and a look at what they leave behind."""
+"""A folder to run in, and a look at what a kernel leaves behind."""
 
 import os
 from collections.abc import Callable
@@ -7,16 +7,6 @@ from pathlib import Path
 import pytest
 
 from sctpinspect.kernels import uml
-from sctpinspect.protocol.errors import EnvironmentLacks
-
-
-@pytest.fixture(scope="session")
-def kernel() -> uml.Uml:
-    """User-mode Linux, fetched if need be."""
-    try:
-        return uml.choose()
-    except EnvironmentLacks as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

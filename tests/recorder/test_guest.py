@@ -16,8 +16,6 @@ from types import ModuleType
 import pytest
 from scapy.utils import PcapNgReader
 
-from sctpinspect.kernels import uml
-from sctpinspect.protocol.errors import EnvironmentLacks
 from sctpinspect.recorder.assemble import assemble
 from sctpinspect.recorder.ring import blocks, frames
 from sctpinspect.recorder.salvage import salvage
@@ -36,14 +34,6 @@ with open_run(Path(sys.argv[1]), Path(sys.argv[2])) as folder:
     print(folder, flush=True)
     uml.choose().run([sys.executable, *sys.argv[3:]], folder, 60)
 """
-
-
-@pytest.fixture(scope="module")
-def kernel() -> uml.Uml:
-    try:
-        return uml.choose()
-    except EnvironmentLacks as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

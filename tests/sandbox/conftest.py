@@ -8,7 +8,6 @@ from typing import NamedTuple
 import pytest
 
 import sctpinspect
-from sctpinspect import kernels
 from sctpinspect.recorder.assemble import assemble
 
 HERE = Path(__file__).parent
@@ -32,15 +31,13 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory):
+def run(kernel, tmp_path_factory):
     """`run("name")` gives the finished run of a program: its failures, its spool, its capture."""
     folder = tmp_path_factory.mktemp("programs")
     programs = [
         f"{HERE / 'programs' / name.partition(':')[0]}.py:{name.partition(':')[2]}" for name in PROGRAMS
     ]
-    outcome = kernels.choose("uml").run(
-        [sys.executable, str(HERE / "guest.py"), str(folder), *programs], folder, 120
-    )
+    outcome = kernel.run([sys.executable, str(HERE / "guest.py"), str(folder), *programs], folder, 120)
     assert outcome.status == 0, outcome.log
 
     def finished(name: str) -> Run:

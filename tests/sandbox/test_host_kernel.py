@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 
 import sctpinspect
-from sctpinspect import kernels
 
 PROGRAM = Path(__file__).with_name("host_capture.py")
 
 
 @pytest.mark.parametrize("who", ["root", "nobody"])
-def test_a_capture_on_a_host_with_sctp(tmp_path, who):
-    outcome = kernels.choose("uml").run([sys.executable, str(PROGRAM), who, str(tmp_path)], tmp_path, 120)
+def test_a_capture_on_a_host_with_sctp(kernel, tmp_path, who):
+    outcome = kernel.run([sys.executable, str(PROGRAM), who, str(tmp_path)], tmp_path, 120)
     assert outcome.status == 0, outcome.log
     assert outcome.log.startswith("PASS  sample/multihoming on host (Linux ")
     capture = sctpinspect.read(tmp_path / "out.pcapng")

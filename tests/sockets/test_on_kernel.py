@@ -8,8 +8,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sctpinspect import kernels
-
 GUEST = Path(__file__).with_name("guest")
 LIMIT_S = 180
 TESTS = [
@@ -21,7 +19,7 @@ TESTS = [
 
 
 @pytest.fixture(scope="session")
-def told(tmp_path_factory):
+def told(best_kernel, tmp_path_factory):
     """For each test what went wrong in its cases: nothing, or a text per case."""
     folder = tmp_path_factory.mktemp("sockets")
     argv = [
@@ -29,7 +27,7 @@ def told(tmp_path_factory):
         *("--rootdir", str(GUEST), "--confcutdir", str(GUEST), "--override-ini", "python_files=*.py"),
         *("--import-mode", "prepend", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"),
     ]
-    outcome = kernels.choose("auto").run(argv, folder, LIMIT_S)
+    outcome = best_kernel.run(argv, folder, LIMIT_S)
     assert (folder / "results.xml").exists(), outcome.log
     cases = defaultdict(list)
     for case in ElementTree.parse(folder / "results.xml").iter("testcase"):
