@@ -23,7 +23,8 @@ _RETIRE_MS = 10  # a frame shows after 20 ms at the latest, and a ring that idle
 class RingSocket(SuperSocket):
     """Reads what passes an interface (None: all of them), in both directions, by a TPACKET_V3 ring.
 
-    For `sniff`, `AsyncSniffer` and plain `recv`. Arguments and errors are those of Scapy's L2ListenSocket.
+    For `sniff`, `AsyncSniffer` and plain `recv`. Arguments and errors are those of Scapy's L2ListenSocket;
+    of these, `type` and `monitor` are taken and make no difference: frames of all types are read.
     `packet.time` has the kernel's nanoseconds; `drops()` of the attribute `ring` tells what was lost.
     """
 
