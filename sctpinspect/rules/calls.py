@@ -128,6 +128,11 @@ def lists_addresses(t: View, name: str, right: pl.LazyFrame, owners: pl.LazyFram
     changed = t.addresses.filter(
         (pl.col("learned_from").cast(pl.String) == "asconf") | pl.col("removed_frame").is_not_null()
     ).select("association")
+    bound_later = (
+        of_associations(t, succeeded(t, "sctp_bindx"))
+        .filter(pl.col("end_ns") > pl.col("first_ns"))
+        .select("association")
+    )
     sources = right.filter(pl.col("learned_from").cast(pl.String) == "source").select(
         *ENDPOINT, source_scope=scope("address")
     )
@@ -135,7 +140,7 @@ def lists_addresses(t: View, name: str, right: pl.LazyFrame, owners: pl.LazyFram
         succeeded(t, name)
         .filter(pl.col("association").is_not_null() & (pl.col("addresses").list.len() > 0))
         .select(*ENDPOINT, "call", "addresses")
-        .join(changed, on="association", how="anti", maintain_order="left")
+        .join(pl.concat([changed, bound_later]), on="association", how="anti", maintain_order="left")
         .join(sources, on=ENDPOINT, maintain_order="left")
         .join(owners.select(*ENDPOINT, frame="init_frame"), on=ENDPOINT, maintain_order="left")
     )

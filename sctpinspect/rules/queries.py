@@ -119,14 +119,37 @@ def announced(t: View) -> pl.LazyFrame:
 
 
 def acknowledged(t: View) -> pl.LazyFrame:
-    """First transmissions of acknowledged DATA with `waited`: ns up to the acknowledgement."""
+    """First transmissions of acknowledged DATA with `waited`: ns from its arrival to the acknowledgement.
+
+    DATA that the receiver had no room for is left out: it may have been dropped, and repeated later.
+    """
     acked = t.packets.select(acked_frame="frame", acked_ns="time_ns").unique("acked_frame", keep="first")
-    return (
-        t.chunks.filter(
-            is_type(*USER_DATA) & ~pl.col("is_retransmission") & pl.col("association").is_not_null()
+    arrived = t.packets.select(
+        "packet", arrived_ns="delivered_ns" if t.recipe.get("impaired") else "time_ns"
+    ).drop_nulls()
+    windows = (
+        t.chunks.filter(is_type(ChunkType.SACK) & pl.col("association").is_not_null())
+        .select("association", peer(), "time_ns", window="a_rwnd")
+        .sort("time_ns")
+    )
+    data = t.chunks.filter(
+        is_type(*USER_DATA) & ~pl.col("is_retransmission") & pl.col("association").is_not_null()
+    ).sort("time_ns", maintain_order=True)
+    for strategy in ("backward", "forward"):  # before it was sent, and since
+        data = data.join_asof(
+            windows,
+            on="time_ns",
+            by=ENDPOINT,
+            strategy=strategy,
+            suffix=f"_{strategy}",
+            check_sortedness=False,
         )
+    fits = pl.min_horizontal("window", "window_forward") >= pl.col("payload_length")
+    return (
+        data.filter(fits.fill_null(True))
         .join(acked, on="acked_frame", maintain_order="left")
-        .with_columns(waited=pl.col("acked_ns") - pl.col("time_ns"))
+        .join(arrived, on="packet", maintain_order="left")
+        .with_columns(waited=pl.col("acked_ns") - pl.col("arrived_ns"))
     )
 
 

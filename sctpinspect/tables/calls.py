@@ -94,7 +94,7 @@ def with_associations(
     """`calls` with `association` and `side`, where its socket and peer tell them.
 
     A socket's host and port say which associations are its own; an accepted or peeled-off socket has one.
-    Among several the address of the peer decides, then the association id, then the time.
+    Among several the association id decides, then the address of the peer, then the time.
     """
     rows = calls.to_dicts()
     sockets = _sockets(rows)
@@ -149,6 +149,8 @@ def _parties(endpoints: pl.DataFrame, associations: pl.DataFrame) -> dict[tuple[
 
 def _party(call: Row, socket: _Socket, parties: _Parties) -> _Party | None:
     """Whose call it is, of a socket that may have several associations."""
+    if call["association_id"] in socket.by_id:
+        return socket.by_id[call["association_id"]]
     addresses = [address for address in (call["address"], *(call["addresses"] or ())) if address]
     if addresses and call["port"] and call["name"] not in OF_OWN_ADDRESSES:
         found = [
@@ -158,10 +160,10 @@ def _party(call: Row, socket: _Socket, parties: _Parties) -> _Party | None:
         ]
         if call["name"] == "accept":
             return _accepted(call, found)
-        during = [party for party in found if party.is_during(call)]
-        return max(during or found, key=lambda party: party.first_ns, default=None)
-    if call["association_id"] in socket.by_id:
-        return socket.by_id[call["association_id"]]
+        during = sorted((party for party in found if party.is_during(call)), key=lambda party: party.first_ns)
+        begun = [party for party in during if party.first_ns <= call["start_ns"]]
+        # a call that begins an association is before it; any other may still run when the next one has begun
+        return next(iter([*reversed(begun), *during, *reversed(found)]), None)
     return _only(party for party in socket.own(parties.all) if party.is_during(call)) or _only(
         socket.own(parties.all)
     )

@@ -11,17 +11,21 @@ import sctpinspect
 from sctpinspect.recorder.assemble import assemble
 
 HERE = Path(__file__).parent
-PROGRAMS = [
+GOOD = [
     "delayed:",
     "lost_cookie_echo:",
     "path_down:",
     "raw_server:",
     "raw_server:ipv6",
     "four_paths:",
-    "broken:",
-    "port_in_use:",
-    "wrong_family:",
+    "in_sequence:",
+    "not_accepted:",
+    "implicit:",
+    "implicit:ipv6",
+    "slow_reader:",
+    "dead_peer:",
 ]
+FAILING = ["broken:", "port_in_use:", "wrong_family:"]
 
 
 class Run(NamedTuple):
@@ -35,9 +39,10 @@ def run(kernel, tmp_path_factory):
     """`run("name")` gives the finished run of a program: its failures, its spool, its capture."""
     folder = tmp_path_factory.mktemp("programs")
     programs = [
-        f"{HERE / 'programs' / name.partition(':')[0]}.py:{name.partition(':')[2]}" for name in PROGRAMS
+        f"{HERE / 'programs' / name.partition(':')[0]}.py:{name.partition(':')[2]}"
+        for name in [*GOOD, *FAILING]
     ]
-    outcome = kernel.run([sys.executable, str(HERE / "guest.py"), str(folder), *programs], folder, 120)
+    outcome = kernel.run([sys.executable, str(HERE / "guest.py"), str(folder), *programs], folder, 180)
     assert outcome.status == 0, outcome.log
 
     def finished(name: str) -> Run:

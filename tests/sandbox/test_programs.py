@@ -1,7 +1,12 @@
 """What the network of the sandbox does to packets, seen in captures of programs on the real kernel."""
 
+from pathlib import Path
+
 import polars as pl
 import pytest
+
+PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.py"))
+FAILING = ["broken", "port_in_use", "wrong_family"]
 
 
 def by_type(capture, name):
@@ -74,6 +79,29 @@ def test_four_paths_with_both_families_reach_every_address(run):
 def test_offloads_are_off_so_that_checksums_are_real(run):
     for name in ("delayed", "four_paths", "path_down"):
         assert run(name).capture.packets["checksum_state"].unique().to_list() == ["good"]
+
+
+@pytest.mark.parametrize("name", [path.stem for path in PROGRAMS if path.stem not in FAILING])
+def test_a_good_program_breaks_no_rule(run, name):
+    done = run(name)
+    assert done.failures == {}
+    findings = done.capture.verify().findings
+    assert findings.height == 0, findings.select("rule", "frame", "message").rows()
+
+
+def test_calls_of_associations_in_sequence_belong_each_to_its_own(run):
+    messages = run("in_sequence").capture.messages
+    assert messages["association"].to_list() == [0, 0, 1, 1]
+    assert messages["send_call"].null_count() == messages["receive_call"].null_count() == 0
+
+
+def test_control_messages_and_ppids_beyond_127_are_on_the_wire_as_given(run):
+    for name in ("implicit", "implicit:ipv6"):
+        capture = run(name).capture
+        assert capture.chunks.filter(pl.col("type_name") == "INIT")["outbound_streams"].to_list() == [20]
+        assert capture.messages["ppid"].to_list() == [0x8090A0B0, 300, 300, 300, 300]
+        assert capture.messages["unordered"].to_list() == [False, True, True, True, True]
+        assert capture.messages["receive_call"].null_count() == 0
 
 
 @pytest.mark.parametrize(

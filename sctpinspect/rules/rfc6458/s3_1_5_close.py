@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import SOCKET, causes_no_packet, ending, of_associations, succeeded
+from sctpinspect.rules.calls import SOCKET, causes_no_packet, ending, succeeded
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.associations import ENDPOINT, peer
 
@@ -22,14 +22,17 @@ def close_graceful(t: View) -> Judgement:
     no ABORT before it.
     Why it matters: only so all data still on its way is delivered.
     What the capture must contain: the journal, and the end of the association.
-    Known exceptions: with SO_LINGER, with data that was received and not read (Linux then aborts), and after
-    the peer's SHUTDOWN or ABORT nothing is judged.
+    Known exceptions: with SO_LINGER, with data that was received and not read (Linux then aborts), with own
+    data that was never acknowledged (the peer may be gone), and after the peer's SHUTDOWN or ABORT nothing is
+    judged.
     References: RFC 6458 §3.1.5; RFC 6458 §4.1.6; RFC 9260 §9.2.
     """
     lingering = succeeded(t, "setsockopt").filter(pl.col("option") == "SO_LINGER").select(SOCKET)
     unread = t.messages.filter(pl.col("receive_call").is_null()).select("association", side=peer())
+    unacknowledged = t.messages.filter(pl.col("acked_frame").is_null()).select(ENDPOINT)
     closes = succeeded(t, "close").join(lingering, on=SOCKET, how="anti", maintain_order="left")
-    subjects = ending(t, closes).join(unread, on=ENDPOINT, how="anti", maintain_order="left")
+    left_over = pl.concat([unread, unacknowledged])
+    subjects = ending(t, closes).join(left_over, on=ENDPOINT, how="anti", maintain_order="left")
     violations = subjects.filter(pl.col("said") == "ABORT")
     return Judgement(subjects, found(violations, "SHUTDOWN", "ABORT after close()"))
 
@@ -39,6 +42,7 @@ def close_graceful(t: View) -> Judgement:
     level=Level.MUST,
     cites=["RFC 6458 §3.1.5", "RFC 6458 §4.1.6"],
     needs=[Need.COUNTERS],
+    to_fail=[Need.DELIVERY],
 )
 def close_no_packet(t: View) -> Judgement:
     """close() of a socket without an association causes no packet.
@@ -47,15 +51,18 @@ def close_no_packet(t: View) -> Judgement:
     does that could be the cause.
     Why it matters: what has ended, or never began, is nobody's business any more.
     What the capture must contain: the journal, no drops, and the end of each association that the socket had.
-    Known exceptions: none.
+    A violation counts only where nothing was lost on the way: the host may not know yet of that end.
+    Known exceptions: while an association of the port lives nothing is judged: it may be one that the socket
+    has not accepted yet.
     References: RFC 6458 §3.1.5; RFC 6458 §4.1.6.
     """
     closes = succeeded(t, "close")
-    ends = t.associations.select("association", over_ns="end_ns")
+    lives = t.associations.select("association", "first_ns", over_ns="end_ns")
     is_over = (pl.col("over_ns") <= pl.col("start_ns")).fill_null(False)
     alive = (
-        of_associations(t, closes)
-        .join(ends, on="association", maintain_order="left")
+        closes.drop(ENDPOINT)
+        .join(t.endpoints, left_on=["host", "local_port"], right_on=["host", "port"], maintain_order="left")
+        .join(lives, on="association", maintain_order="left")
         .filter((pl.col("first_ns") <= pl.col("end_ns")) & ~is_over)
     )
     return causes_no_packet(t, closes.join(alive, on="call", how="anti", maintain_order="left"))

@@ -106,18 +106,23 @@ def notify_shutdown_comp(t: View) -> Judgement:
 def notify_comm_lost(t: View) -> Judgement:
     """SCTP_COMM_LOST comes when the association was aborted or the peer no longer answers.
 
-    What it checks: that the association did not end with SHUTDOWN COMPLETE, and that an ABORT that ended it
-    came before the call returned.
+    What it checks: that the association did not end with SHUTDOWN COMPLETE, and that an ABORT of the peer
+    that ended it came before the call returned.
     Why it matters: the program must know whether data may be lost.
     What the capture must contain: the journal with notifications, and the end of the association.
-    Known exceptions: an association without an end in the capture is not judged.
+    Known exceptions: an association without an end in the capture is not judged. A side that gives up itself
+    may tell its program before it sends ABORT.
     References: RFC 6458 §6.1.1; RFC 9260 §9.1.
     """
     ends = t.associations.filter(pl.col("end").is_not_null()).select(
         "association", "end_ns", pl.col("end").cast(pl.String), frame="end_frame"
     )
+    aborts = t.chunks.filter(is_type(ChunkType.ABORT)).select("frame", "association", aborting_side="side")
     calls = _notified(t, "SCTP_COMM_LOST").select("association", "side", "call", returned_ns="end_ns")
-    subjects = calls.join(ends, on="association", maintain_order="left")
-    right = (pl.col("end") == "abort") & (pl.col("end_ns") < pl.col("returned_ns"))
+    subjects = calls.join(ends, on="association", maintain_order="left").join(
+        aborts, on=["association", "frame"], how="left", maintain_order="left"
+    )
+    gave_up = (pl.col("aborting_side") == pl.col("side")).fill_null(False)
+    right = (pl.col("end") == "abort") & (gave_up | (pl.col("end_ns") < pl.col("returned_ns")))
     actual = pl.format("the notification; the association's end is {}", "end")
     return Judgement(subjects, found(subjects.filter(~right), "an ABORT before it", actual))

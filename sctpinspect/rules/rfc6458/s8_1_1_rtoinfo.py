@@ -13,7 +13,7 @@ from sctpinspect.tables.associations import ENDPOINT, is_type
     "rfc6458/8.1.1/rtoinfo-initial",
     level=Level.MUST,
     cites=["RFC 6458 §8.1.1", "RFC 9260 §6.3.1"],
-    to_fail=[Need.NO_LOSS, Need.AT_SENDER],
+    to_fail=[Need.NO_LOSS, Need.AT_SENDER, Need.DELIVERY],
 )
 def rtoinfo_initial(t: View) -> Judgement:
     """srto_initial is the time up to the first repeat of INIT or COOKIE ECHO.
@@ -22,7 +22,8 @@ def rtoinfo_initial(t: View) -> Judgement:
     SCTP_RTOINFO, with 12 % and two clock ticks more for late timers.
     Why it matters: it decides how long a program waits for a peer that does not answer.
     What the capture must contain: the journal and an INIT or COOKIE ECHO that was repeated. A violation
-    counts only in a capture of the sandbox without drops.
+    counts only in a capture of the sandbox without drops and losses: an INIT waits for the answer to ARP or
+    neighbour solicitation before it is on the wire.
     Known exceptions: none.
     References: RFC 6458 §8.1.1; RFC 9260 §6.3.1.
     """

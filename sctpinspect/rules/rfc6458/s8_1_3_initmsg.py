@@ -12,9 +12,17 @@ CITES = ["RFC 6458 §8.1.3", "RFC 6458 §5.3.1"]
 
 
 def _beside_settings(t: View, chunks: pl.LazyFrame, field: str) -> pl.LazyFrame:
-    """The chunks of sides that have set the field to other than 0 (0: the endpoint's default)."""
+    """The chunks of sides that have set the field to other than 0 (0: the endpoint's default).
+
+    Sides whose sends carry SCTP_INIT are left out: it overrides the option for the association.
+    """
+    overridden = t.calls.filter(pl.col("arguments").str.contains('"SCTP_INIT"', literal=True)).select(
+        ENDPOINT
+    )
     values = settings(t, "SCTP_INITMSG").select(*ENDPOINT, "call", wanted=number(argument(f"value.{field}")))
-    return chunks.join(values.filter(pl.col("wanted") > 0), on=ENDPOINT, maintain_order="left")
+    return chunks.join(overridden, on=ENDPOINT, how="anti", maintain_order="left").join(
+        values.filter(pl.col("wanted") > 0), on=ENDPOINT, maintain_order="left"
+    )
 
 
 @rule("rfc6458/8.1.3/initmsg-ostreams", level=Level.MUST, cites=CITES)
@@ -25,7 +33,7 @@ def initmsg_ostreams(t: View) -> Judgement:
     Why it matters: a program that asked for streams will use them.
     What the capture must contain: the journal with the option set before the association, and INIT or INIT
     ACK.
-    Known exceptions: the value 0 leaves the default.
+    Known exceptions: the value 0 leaves the default; SCTP_INIT with a send overrides the option.
     References: RFC 6458 §8.1.3; RFC 6458 §5.3.1.
     """
     inits = t.chunks.filter(is_type(ChunkType.INIT, ChunkType.INIT_ACK))
@@ -51,7 +59,7 @@ def initmsg_instreams(t: View) -> Judgement:
     Why it matters: the program bounds so what the peer may open.
     What the capture must contain: the journal with the option set before the association, and INIT or INIT
     ACK.
-    Known exceptions: the value 0 leaves the default.
+    Known exceptions: the value 0 leaves the default; SCTP_INIT with a send overrides the option.
     References: RFC 6458 §8.1.3; RFC 6458 §5.3.1.
     """
     inits = t.chunks.filter(is_type(ChunkType.INIT, ChunkType.INIT_ACK))
@@ -72,7 +80,7 @@ def initmsg_attempts(t: View) -> Judgement:
     What it checks: the number of INITs of one attempt (one Initiate Tag).
     Why it matters: it bounds how long connect() waits.
     What the capture must contain: the journal with the option set before the association, and an INIT.
-    Known exceptions: the value 0 leaves the default.
+    Known exceptions: the value 0 leaves the default; SCTP_INIT with a send overrides the option.
     References: RFC 6458 §8.1.3; RFC 6458 §5.3.1.
     """
     inits = t.chunks.filter(is_type(ChunkType.INIT)).with_columns(

@@ -56,10 +56,12 @@ def init_is_answered(t: View) -> Judgement:
     Why it matters: silence costs the initiator minutes of retransmissions.
     What the capture must contain: an INIT and half a second after it. A violation counts only in a capture of
     the sandbox without drops and impairment: elsewhere the INIT or its answer may have been lost.
-    Known exceptions: an INIT that must be dropped in silence (Initiate Tag 0) is not judged.
+    Known exceptions: an INIT that must be dropped in silence (Initiate Tag 0) is not judged, nor one with the
+    tag of an association that is there already: it comes late.
     References: RFC 9260 §5.1 (B).
     """
-    inits = t.chunks.filter(is_type(ChunkType.INIT) & (pl.col("initiate_tag") != 0))
+    is_first = pl.col("association").eq_missing(pl.col("association").first().over("initiate_tag"))
+    inits = t.chunks.filter(is_type(ChunkType.INIT) & (pl.col("initiate_tag") != 0)).filter(is_first)
     asked, silent, _ = unanswered(t, inits, t.chunks.filter(is_type(ChunkType.INIT_ACK, ChunkType.ABORT)))
     return Judgement(asked, found(silent, "INIT ACK or ABORT", "no answer"))
 
@@ -158,13 +160,16 @@ def first_data_acked_immediately(t: View) -> Judgement:
     delay of 200 ms.
     Why it matters: the sender gets its first RTT sample from it.
     What the capture must contain: the handshake, the first DATA and its SACK. A violation counts only in a
-    capture of the sandbox without drops and impairment.
-    Known exceptions: none.
+    capture of the sandbox without drops and losses.
+    Known exceptions: where it was overtaken on its way nothing is judged.
     References: RFC 9260 §5.1.
     """
     first = (
         acknowledged(t)
-        .filter(pl.col("tsn") == pl.col("tsn").first().over(ENDPOINT))
+        .filter(
+            (pl.col("tsn") == pl.col("tsn").first().over(ENDPOINT))
+            & (pl.col("arrived_ns") == pl.col("arrived_ns").min().over(ENDPOINT))
+        )
         .with_columns(side=peer())
     )
     return Judgement(first, acknowledged_late(first, 150 * MILLISECOND, "an acknowledgement at once"))
