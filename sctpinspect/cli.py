@@ -3,10 +3,9 @@
 import shlex
 import signal
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -72,6 +71,7 @@ def options(
     ] = False,
 ) -> None:
     """Options of no command."""
+    salvage()
 
 
 @app.command()
@@ -97,7 +97,6 @@ def capture(
     from sctpinspect.report.lines import emit, line
     from sctpinspect.sandbox.record import record
 
-    salvage()
     status = 0
     for (name, variant), file in zip(chosen, targets, strict=True):
         try:
@@ -225,7 +224,6 @@ def doctor() -> None:
     from sctpinspect import kernels
     from sctpinspect.report.lines import emit, line
 
-    salvage()
     facts = kernels.facts()
     for fact in facts:
         mark = ("yes ", "bold green") if fact.ok else ("no  ", "bold red")
@@ -279,19 +277,13 @@ def list_scenarios() -> None:
 
 def target(name: str, variant: str, out: str | None, alone: bool) -> Path:
     """Where a scenario's capture goes; makes its folder. Raises UsageError if it cannot be written."""
-    from sctpinspect.sandbox.record import default_path
+    from sctpinspect.sandbox.record import default_path, require_writable
 
     file = default_path(name, variant)
     if out is not None:
         is_folder = not alone or out.endswith("/") or Path(out).is_dir()
         file = Path(out, *file.parts[1:]) if is_folder else Path(out)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=file.parent).close()
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written ({error.strerror}); choose another --out") from None
-    if file.is_dir():
-        raise UsageError(f"{file} is a directory; choose another --out")
+    require_writable(file)
     return file
 
 
@@ -302,8 +294,9 @@ def salvage() -> None:
     from sctpinspect import kernels
     from sctpinspect.recorder.salvage import salvage as make_captures
 
-    for file in make_captures(kernels.debian.cache_folder()):
-        complain(f"an interrupted run was saved as {file}")
+    with suppress(EnvironmentLacks):  # without a cache folder nothing was left in it
+        for file in make_captures(kernels.debian.cache_folder()):
+            complain(f"an interrupted run was saved as {file}")
 
 
 @contextmanager
