@@ -184,6 +184,8 @@ def show(
     if association is not None:
         drawing.pick_association(found, association)
     if frame is not None:
+        if not 1 <= frame <= found.frames:
+            raise UsageError(f"there is no frame {frame}: the capture has {found.frames}")
         if not summary.is_journal_entry(found, frame):
             emit(line(text) for text in found.packet(frame).show(dump=True).splitlines())
         emit(summary.frame_lines(found, frame))
@@ -280,6 +282,8 @@ def target(name: str, variant: str, out: str | None, alone: bool) -> Path:
     from sctpinspect.sandbox.record import default_path, require_writable
 
     file = default_path(name, variant)
+    if out in ("", "-"):
+        raise UsageError(f"a capture cannot be written to {out!r}; give --out a file or a directory")
     if out is not None:
         is_folder = not alone or out.endswith("/") or Path(out).is_dir()
         file = Path(out, *file.parts[1:]) if is_folder else Path(out)

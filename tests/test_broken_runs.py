@@ -31,9 +31,9 @@ def good():
 def broken_by(tmp_path):
     """`broken_by(frame, edit)`: the rules broken with that frame edited, and the frames they name."""
 
-    def judge(frame: int, edit: Edit) -> dict[str, list[int]]:
+    def judge(frame: int, edit: Edit, recording: Path = GOOD) -> dict[str, list[int]]:
         file = tmp_path / "broken.pcapng"
-        file.write_bytes(edited(GOOD.read_bytes(), frame, edit))
+        file.write_bytes(edited(recording.read_bytes(), frame, edit))
         findings = sctpinspect.read(file).verify().findings
         return {rule: group["frame"].to_list() for (rule,), group in findings.group_by("rule")}
 
@@ -156,6 +156,28 @@ def test_a_heartbeat_ack_with_a_changed_byte(good, broken_by):
     assert broken_by(ack["frame"], flip(ack["offset"] + ack["length"] - 1)) == {
         "rfc9260/8.3/hb-ack-info-unchanged": [ack["frame"]]
     }
+
+
+def test_a_heartbeat_ack_with_a_changed_byte_from_another_address_than_was_asked(broken_by):
+    recording = GOOD.with_name("multihoming-2x1.pcapng")
+    good = sctpinspect.read(recording)
+    beats = good.heartbeats.filter(pl.col("ack_source") != pl.col("destination"))
+    beat = beats.row(1, named=True)
+    assert broken_by(beat["ack_frame"], flip(COMMON_HEADER + 20), recording) == {
+        "rfc9260/8.3/hb-ack-info-unchanged": [beat["ack_frame"]]
+    }
+
+
+def test_an_address_that_gets_no_heartbeats(good, tmp_path):
+    beats = good.heartbeats.filter(pl.col("side") == 0, pl.col("destination") == "10.0.0.2")
+    file = GOOD.read_bytes()
+    # from the last one on, since frames after one that is left out move up
+    for frame in sorted([*beats["frame"], *beats["ack_frame"]], reverse=True):
+        file = edited(file, frame, lambda packet: None)
+    (tmp_path / "broken.pcapng").write_bytes(file)
+    findings = sctpinspect.read(tmp_path / "broken.pcapng").verify().findings
+    assert findings["rule"].to_list() == ["rfc6458/8.1.12/hb-interval-option"]
+    assert "10.0.0.2" in findings["expected"][0]
 
 
 def test_a_heartbeat_ack_left_out(good, broken_by):

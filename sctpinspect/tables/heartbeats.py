@@ -79,7 +79,7 @@ def _matches(sent: pl.DataFrame, acks: pl.DataFrame) -> Iterator[tuple[int, int]
             asker, asking, question, *addresses, _, _ = asked[position]
             for key in ((asker, asking, question), (asker, asking, question, *addresses)):
                 identical.setdefault(key, []).append(position)
-            last[asker, asking, *addresses] = position
+            last[asker, asking, *addresses] = last[asker, asking, addresses[0]] = position
             position += 1
         same = (association, 1 - side, info)
         if same in infos:
@@ -92,7 +92,9 @@ def _matches(sent: pl.DataFrame, acks: pl.DataFrame) -> Iterator[tuple[int, int]
                     yield unanswered.pop(), ack
                     break
         else:
-            heartbeat = last.get((association, 1 - side, destination, source))
+            # a peer may answer from another of its addresses than it was asked at
+            candidates = (last.get((association, 1 - side, destination, *rest)) for rest in ((source,), ()))
+            heartbeat = next((each for each in candidates if each is not None and each not in answered), None)
             if heartbeat is not None and time_ns - asked[heartbeat][6] <= PATIENCE_NS:
                 changed.append((heartbeat, ack))
     for heartbeat, ack in changed:

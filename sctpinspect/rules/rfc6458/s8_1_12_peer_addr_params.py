@@ -29,7 +29,7 @@ def hb_interval_option(t: View) -> Judgement:
     for longer than the latest time. Only captures of the sandbox without drops are judged.
     Known exceptions: addresses not confirmed yet are probed sooner, and so are those that failed or may have
     (RFC 7829): spacing counts from an answered HEARTBEAT, of sides that retransmit nothing. Any packet to the
-    address counts as activity. Where the option is set again later nothing is judged.
+    address counts as activity, but for HEARTBEAT ACK. Where the option is set again later nothing is judged.
     References: RFC 6458 §8.1.12; RFC 9260 §8.3.
     """
     limits = _limits(t)
@@ -84,9 +84,12 @@ def _pauses(t: View) -> pl.LazyFrame:
     capture_end = t.packets.select(capture_end=pl.col("time_ns").max())
     lives = t.associations.select("association", "established_ns").join(closing, on="association", how="left")
     confirmed = t.paths.select(*PATH, "confirmed_ns").drop_nulls()
+    answers = t.chunks.group_by("packet").agg(is_answer=is_type(ChunkType.HEARTBEAT_ACK).all())
     end = pl.coalesce("closing", "capture_end")
     return (
         t.packets.join(confirmed, on=PATH, maintain_order="left")
+        .join(answers, on="packet", maintain_order="left")
+        .filter(~pl.col("is_answer"))
         .join(lives, on="association", maintain_order="left")
         .join(capture_end, how="cross", maintain_order="left")
         .filter(pl.col("time_ns").is_between(pl.max_horizontal("confirmed_ns", "established_ns"), end))
