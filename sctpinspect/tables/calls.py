@@ -16,6 +16,9 @@ RECEIVES = ["recv", "recvmsg", "sctp_recvmsg", "sctp_recvv"]
 OF_OWN_ADDRESSES = {"bind", "sctp_bindx", "sctp_getladdrs", "getsockname"}
 """Calls whose addresses and port are the socket's own, not its peer's."""
 
+TAKES = pl.col("name").is_in(RECEIVES) & ~pl.col("arguments").str.contains('"MSG_PEEK"', literal=True)
+"""Whether a call takes what it receives; a look at it (MSG_PEEK) leaves it to the next one."""
+
 Row = dict[str, Any]
 
 
@@ -202,9 +205,7 @@ def with_calls(messages: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     succeeded = calls.filter(pl.col("errno").is_null() & pl.col("association").is_not_null())
     sends = succeeded.filter(pl.col("name").is_in(SENDS)).with_columns(after="start_ns")
     user_data = pl.col("notification").is_null() & (pl.col("length") > 0)
-    receives = _whole(succeeded.filter(pl.col("name").is_in(RECEIVES) & user_data)).with_columns(
-        peer(), before="end_ns"
-    )
+    receives = _whole(succeeded.filter(TAKES & user_data)).with_columns(peer(), before="end_ns")
     rows = messages.to_dicts()
     content = [*ENDPOINT, "length", "digest"]
     by_send = _match(sends.to_dicts(), rows, [[*content, "stream", "ppid", "unordered"]])

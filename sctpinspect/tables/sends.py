@@ -9,7 +9,7 @@ that starts later may lack the first calls or messages.
 import polars as pl
 
 from sctpinspect.tables.associations import ENDPOINT, peer
-from sctpinspect.tables.calls import RECEIVES, SENDS
+from sctpinspect.tables.calls import SENDS, TAKES
 
 
 def sends(calls: pl.LazyFrame, messages: pl.LazyFrame, associations: pl.LazyFrame) -> pl.LazyFrame:
@@ -69,7 +69,7 @@ def received(calls: pl.LazyFrame) -> pl.LazyFrame:
     """The calls that received a whole message, in order; of a message read in parts there is none."""
     line = ["host", "socket", "association"]
     parts = calls.filter(
-        pl.col("name").is_in(RECEIVES)
+        TAKES
         & pl.col("errno").is_null()
         & pl.col("association").is_not_null()
         & pl.col("notification").is_null()
