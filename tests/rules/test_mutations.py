@@ -410,7 +410,7 @@ def _(story):
 def a_round_of_heartbeats_on_one_path_is_left_out(story):
     on_path = [packet for packet in story.packets if packet.source in (A[1], B[1])]
     remove(story, *on_path[8:12])
-    return [on_path[7], on_path[6]]  # what each side sent last before
+    return [on_path[6], on_path[4]]  # the last HEARTBEAT of each side before; answers do not count
 
 
 @alteration("rfc6458/8.1.12/hb-interval-option", "multihoming")

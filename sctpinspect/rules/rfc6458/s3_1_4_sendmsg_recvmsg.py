@@ -25,13 +25,17 @@ def send_message_to_data(t: View) -> Judgement:
     Why it matters: SCTP keeps message boundaries; a lost, doubled or changed message breaks the application.
     What the capture must contain: the journal of the sender and all of its DATA.
     Known exceptions: a message without DATA counts only where the association ended with SHUTDOWN, which
-    delivers everything first. A message not whole in the capture is judged by its length alone, if at all.
+    delivers everything first, and not of a side that limits the life of its messages (RFC 3758). A message
+    not whole in the capture is judged by its length alone, if at all.
     References: RFC 6458 §3.1.4; RFC 6458 §4.1.8; RFC 9260 §6.9.
     """
     sent = t.sent_messages.filter(pl.col("call").is_not_null())
     ended = t.associations.select("association", "end", "end_frame")
+    limits = r'"time_to_live": ?[1-9]|"sinfo_timetolive": ?[1-9]|"SCTP_(DEFAULT_)?PRINFO"'
+    partly_reliable = t.calls.filter(pl.col("arguments").str.contains(limits)).select(ENDPOINT)
     missing = (
         sent.filter(pl.col("message").is_null())
+        .join(partly_reliable, on=ENDPOINT, how="anti", maintain_order="left")
         .join(ended, on="association", maintain_order="left")
         .filter(pl.col("end").cast(pl.String) == "shutdown")
     )

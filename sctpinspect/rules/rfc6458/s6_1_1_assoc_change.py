@@ -102,7 +102,12 @@ def notify_shutdown_comp(t: View) -> Judgement:
     return Judgement(subjects, found(subjects.filter(~right), "the shutdown sequence before it", actual))
 
 
-@rule("rfc6458/6.1.1/notify-comm-lost", level=Level.MUST, cites=["RFC 6458 §6.1.1", "RFC 9260 §9.1"])
+@rule(
+    "rfc6458/6.1.1/notify-comm-lost",
+    level=Level.MUST,
+    cites=["RFC 6458 §6.1.1", "RFC 9260 §9.1"],
+    to_fail=[Need.DELIVERY],
+)
 def notify_comm_lost(t: View) -> Judgement:
     """SCTP_COMM_LOST comes when the association was aborted or the peer no longer answers.
 
