@@ -150,7 +150,7 @@ def _doubted(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The violations that count; and `association`, `side`, `reason` of what the capture makes doubtful."""
     fit, _ = _apart(violations, _union(lacking, rule.needs))
-    is_certain = pl.col("certain") if "certain" in fit.columns else pl.lit(False)
+    is_certain = pl.col("certain").fill_null(False) if "certain" in fit.columns else pl.lit(False)
     kept, doubtful = _apart(fit.filter(~is_certain), _union(lacking, rule.to_fail))
     return pl.concat([fit.filter(is_certain), kept]), doubtful.select(*_SUBJECT, "reason").unique()
 

@@ -167,6 +167,27 @@ def first_inits(t: View) -> pl.LazyFrame:
     )
 
 
+def unanswered_inits(t: View) -> pl.LazyFrame:
+    """`association`, `side` and `reason`: endpoints with more INITs than INIT ACKs for them in the capture.
+
+    Unless the others were lost on their way, the capture lacks an INIT ACK, its tag and its cookie.
+    """
+
+    def counted(type: ChunkType, side: pl.Expr, name: str) -> pl.LazyFrame:
+        return (
+            t.chunks.filter(is_type(type) & pl.col("association").is_not_null())
+            .group_by("association", side)
+            .agg(pl.len().alias(name))
+        )
+
+    return (
+        counted(ChunkType.INIT, pl.col("side"), "inits")
+        .join(counted(ChunkType.INIT_ACK, peer(), "answers"), on=ENDPOINT)
+        .filter(pl.col("inits") > pl.col("answers"))
+        .select(*ENDPOINT, reason=pl.lit("not every INIT has its INIT ACK in the capture"))
+    )
+
+
 def scope(address: str) -> pl.Expr:
     """Kind of an address: only those of one kind are told to a peer together (RFC 9260 §3.3.2.1)."""
     text = pl.col(address)

@@ -5,7 +5,7 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.queries import found
-from sctpinspect.tables.associations import is_type, peer
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 
 @rule("rfc9260/3.3.6/hb-ack-to-source", level=Level.MUST, cites=["RFC 9260 §3.3.6"])
@@ -14,11 +14,12 @@ def hb_ack_to_source(t: View) -> Judgement:
 
     What it checks: destination of each HEARTBEAT ACK against the source of the HEARTBEAT that it answers.
     Why it matters: an answer elsewhere says nothing of the path that was probed.
-    What the capture must contain: a HEARTBEAT and its HEARTBEAT ACK.
-    Known exceptions: none.
+    What the capture must contain: a HEARTBEAT and its HEARTBEAT ACK, not cut.
+    Known exceptions: HEARTBEATs of one endpoint that carry the same: which is answered is not told.
     References: RFC 9260 §3.3.6.
     """
-    subjects = t.heartbeats.filter(pl.col("ack_frame").is_not_null()).select(
+    is_told = pl.col("info").is_not_null() & (pl.len().over(*ENDPOINT, "info") == 1)
+    subjects = t.heartbeats.filter(is_told & (pl.col("ack_info") == pl.col("info"))).select(
         "association", "source", "ack_destination", side=peer(), frame="ack_frame", chunk="ack_chunk"
     )
     violations = subjects.filter(pl.col("ack_destination") != pl.col("source"))

@@ -4,12 +4,15 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import announced, found
+from sctpinspect.rules.queries import SECOND, announced, found
 from sctpinspect.tables.associations import is_type, peer
 
 
 @rule(
-    "rfc9260/5.1.2/init-ack-to-init-source", level=Level.MUST, cites=["RFC 9260 §5.1.2", "RFC 9260 §5.1 (B)"]
+    "rfc9260/5.1.2/init-ack-to-init-source",
+    level=Level.MUST,
+    cites=["RFC 9260 §5.1.2", "RFC 9260 §5.1 (B)"],
+    to_fail=[Need.NO_SIGN_OF_LOSS],
 )
 def init_ack_to_init_source(t: View) -> Judgement:
     """INIT ACK goes to the address that the INIT came from.
@@ -17,19 +20,20 @@ def init_ack_to_init_source(t: View) -> Judgement:
     What it checks: destination of each INIT ACK against the sources of the INITs with the tag that it
     carries.
     Why it matters: otherwise anybody could make the responder send to a third host.
-    What the capture must contain: an INIT and its INIT ACK.
+    What the capture must contain: an INIT and its INIT ACK. A violation counts only where nothing is seen to
+    be missing, and the INIT came in the second before: an older one may have been repeated from elsewhere.
     Known exceptions: none.
     References: RFC 9260 §5.1.2; RFC 9260 §5.1 (B).
     """
     pair = ["association", "verification_tag"]
     inits = t.chunks.filter(is_type(ChunkType.INIT)).select(
-        "association", "source", verification_tag="initiate_tag"
+        "association", "source", "time_ns", verification_tag="initiate_tag"
     )
-    origin = inits.unique(pair, keep="first").rename({"source": "origin"})
-    subjects = t.chunks.filter(is_type(ChunkType.INIT_ACK)).join(origin, on=pair, maintain_order="left")
+    asked = inits.group_by(pair).agg(origin=pl.col("source").first(), asked_ns=pl.col("time_ns").max())
+    subjects = t.chunks.filter(is_type(ChunkType.INIT_ACK)).join(asked, on=pair, maintain_order="left")
     violations = subjects.join(
         inits, left_on=[*pair, "destination"], right_on=[*pair, "source"], how="anti", maintain_order="left"
-    )
+    ).filter(pl.col("time_ns") - pl.col("asked_ns") < SECOND)
     return Judgement(
         subjects, found(violations, pl.format("sent to {}", "origin"), pl.format("sent to {}", "destination"))
     )

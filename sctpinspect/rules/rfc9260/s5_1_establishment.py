@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from sctpinspect.protocol import ChunkType
+from sctpinspect.protocol import ChunkType, ParameterType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.queries import (
     MILLISECOND,
@@ -15,22 +15,32 @@ from sctpinspect.rules.queries import (
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 
-@rule("rfc9260/5.1/init-ack-vtag", level=Level.MUST, cites=["RFC 9260 §5.1 (B)", "RFC 9260 §8.5"])
+@rule(
+    "rfc9260/5.1/init-ack-vtag",
+    level=Level.MUST,
+    cites=["RFC 9260 §5.1 (B)", "RFC 9260 §8.5"],
+    to_fail=[Need.NO_LOSS],
+)
 def init_ack_vtag(t: View) -> Judgement:
     """The packet with an INIT ACK carries the Initiate Tag of the INIT that it answers.
 
     What it checks: the verification tag of each INIT ACK against the Initiate Tags of the peer's INITs.
     Why it matters: the initiator drops an INIT ACK with any other tag, and anybody could forge one.
-    What the capture must contain: an INIT and its INIT ACK.
+    What the capture must contain: an INIT and its INIT ACK. Where the capture may lack an INIT, a violation
+    counts only if the cookie of this INIT ACK set up an association with the tag of an INIT that is there.
     Known exceptions: none.
     References: RFC 9260 §5.1 (B); RFC 9260 §8.5.
     """
     inits = t.chunks.filter(is_type(ChunkType.INIT) & pl.col("association").is_not_null()).select(
         "association", side=peer(), tag="initiate_tag"
     )
+    cut = inits.filter(pl.col("tag").is_null())
     asked = inits.group_by("association", "side").agg(pl.col("tag").first())
-    subjects = t.chunks.filter(is_type(ChunkType.INIT_ACK)).join(
-        asked, on=["association", "side"], maintain_order="left"
+    subjects = (
+        t.chunks.filter(is_type(ChunkType.INIT_ACK))
+        .join(asked, on=ENDPOINT, maintain_order="left")
+        .join(cut, on=ENDPOINT, how="anti", maintain_order="left")
+        .join(_set_up(t, inits), on=["packet", "chunk"], how="left", maintain_order="left")
     )
     violations = subjects.join(
         inits,
@@ -41,6 +51,25 @@ def init_ack_vtag(t: View) -> Judgement:
     )
     actual = pl.format("verification tag {}", hexadecimal(pl.col("verification_tag")))
     return Judgement(subjects, found(violations, hexadecimal(pl.col("tag")), actual))
+
+
+def _set_up(t: View, inits: pl.LazyFrame) -> pl.LazyFrame:
+    """`packet`, `chunk` of the INIT ACKs whose cookie was echoed and accepted, and `certain`.
+
+    certain: the COOKIE ACK carries the tag of one of `inits`, and so the INIT ACK should have.
+    """
+    cookies = t.parameters.filter(
+        (pl.col("type") == ParameterType.STATE_COOKIE) & pl.col("value").is_not_null()
+    ).select("association", "packet", "chunk", "value")
+    echoed = t.chunks.filter(is_type(ChunkType.COOKIE_ECHO)).select("association", "value").unique()
+    accepted = t.chunks.filter(is_type(ChunkType.COOKIE_ACK)).join(
+        inits, left_on=[*ENDPOINT, "verification_tag"], right_on=[*ENDPOINT, "tag"], how="semi"
+    )
+    return (
+        cookies.join(echoed, on=["association", "value"], how="semi", maintain_order="left")
+        .join(accepted, on="association", how="semi", maintain_order="left")
+        .select("packet", "chunk", certain=pl.lit(True))
+    )
 
 
 @rule(

@@ -4,7 +4,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import beside_own, beside_peer, found, hexadecimal
+from sctpinspect.rules.queries import beside_own, beside_peer, found, hexadecimal, unanswered_inits
 from sctpinspect.tables.associations import is_type, peer
 
 _ACTUAL = pl.format("verification tag {}", hexadecimal(pl.col("verification_tag")))
@@ -49,22 +49,27 @@ def vtag_zero_only_for_init(t: View) -> Judgement:
     level=Level.MUST,
     cites=["RFC 9260 §8.5.1 (D)"],
     needs=[Need.HANDSHAKE],
+    to_fail=[Need.NO_SIGN_OF_LOSS, Need.WHOLE_PACKETS],
 )
 def cookie_echo_vtag(t: View) -> Judgement:
     """The packet with a COOKIE ECHO carries the Initiate Tag of the INIT ACK.
 
     What it checks: its verification tag against the Initiate Tags of the peer's INIT ACKs.
     Why it matters: the responder compares it with the tag in the cookie.
-    What the capture must contain: INIT ACK and COOKIE ECHO.
-    Known exceptions: none.
+    What the capture must contain: INIT ACK and COOKIE ECHO. A violation counts only where nothing is seen to
+    be missing.
+    Known exceptions: where an INIT has no INIT ACK in the capture, the tag may be that of another one.
     References: RFC 9260 §8.5.1 (D).
     """
     tags = t.chunks.filter(is_type(ChunkType.INIT_ACK) & pl.col("association").is_not_null()).select(
         "association", side=peer(), tag="initiate_tag"
     )
     last = tags.group_by("association", "side").agg(pl.col("tag").last())
-    subjects = t.chunks.filter(is_type(ChunkType.COOKIE_ECHO)).join(
-        last, on=["association", "side"], maintain_order="left"
+    unclear = unanswered_inits(t)
+    subjects = (
+        t.chunks.filter(is_type(ChunkType.COOKIE_ECHO))
+        .join(last, on=["association", "side"], maintain_order="left")
+        .join(unclear, on=["association", "side"], how="anti", maintain_order="left")
     )
     violations = subjects.join(
         tags,
@@ -73,7 +78,7 @@ def cookie_echo_vtag(t: View) -> Judgement:
         how="anti",
         maintain_order="left",
     )
-    return Judgement(subjects, found(violations, hexadecimal(pl.col("tag")), _ACTUAL))
+    return Judgement(subjects, found(violations, hexadecimal(pl.col("tag")), _ACTUAL), unclear)
 
 
 def _tag_and_t_bit(t: View, type: ChunkType) -> Judgement:
