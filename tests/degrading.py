@@ -1,4 +1,4 @@
-"""Captures made worse in ways that are nobody's fault: what a late, lossy, short or clumsy capture looks like.
+"""Captures made worse in ways that are nobody's fault: late, lossy, short or clumsy ones.
 
 A capture is a list of pcapng blocks; every function gives a new list.
 """
@@ -17,7 +17,7 @@ _INTERFACE, _STATISTICS, _PACKET = 1, 5, 6
 
 
 def blocks_of(path: Path) -> Blocks:
-    """The blocks of a little-endian pcapng file; of any other capture by others its packets as such blocks."""
+    """The blocks of a little-endian pcapng file; of any other capture its packets as such blocks."""
     data = path.read_bytes()
     if data[:4] == b"\n\r\r\n" and data[8:12] == b"\x4d\x3c\x2b\x1a":
         found, offset = [], 0
@@ -68,7 +68,8 @@ def counted(blocks: Blocks, dropped: int) -> Blocks:
 def lossy(blocks: Blocks, percent: float, seed: int) -> Blocks:
     """Some packets are missing at random, and the capture says how many."""
     chance = random.Random(seed)
-    gone = [index for index in packets_in(blocks) if chance.random() < percent / 100]
+    packets = packets_in(blocks)
+    gone = [index for index in packets if chance.random() < percent / 100] or packets[-1:]
     return counted(without(blocks, gone), len(gone))
 
 

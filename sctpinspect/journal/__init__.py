@@ -5,6 +5,25 @@ notifications) are in `sctpinspect.journal.structures`.
 """
 
 from sctpinspect.journal.digest import digest
-from sctpinspect.journal.entry import Call, Event, from_fields, from_line, message, to_fields, to_line
+from sctpinspect.journal.entry import (
+    RECORDING_ENDED,
+    Call,
+    Event,
+    from_fields,
+    from_line,
+    message,
+    to_fields,
+    to_line,
+)
 
-__all__ = ["Call", "Event", "digest", "from_fields", "from_line", "message", "to_fields", "to_line"]
+__all__ = [
+    "RECORDING_ENDED",
+    "Call",
+    "Event",
+    "digest",
+    "from_fields",
+    "from_line",
+    "message",
+    "to_fields",
+    "to_line",
+]

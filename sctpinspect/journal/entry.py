@@ -12,6 +12,9 @@ from sctpinspect.journal.text import describe
 
 IDENTIFIER = "sctpinspect"
 
+RECORDING_ENDED = "recording_ended"
+"""Name of the event that ends a recording: up to it, what is not there was not sent."""
+
 
 class Call(NamedTuple):
     """One call of the socket API.

@@ -66,7 +66,7 @@ class Need(Enum):
             "one_direction",
             "snaplen",
         ),
-        (),
+        ("tsn_unseen", "answer_without_question"),
         False,
     )
     NO_SIGN_OF_LOSS = (

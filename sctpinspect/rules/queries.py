@@ -97,20 +97,32 @@ def with_moved_numbers(t: View, subjects: pl.LazyFrame, violations: pl.LazyFrame
 def unanswered(t: View, questions: pl.LazyFrame, answers: pl.LazyFrame) -> Judgement:
     """Judges that the first of `questions` of each side is followed by one of `answers` of its peer.
 
-    Where there is no answer and the capture ends within PATIENCE_NS, the question is no subject.
+    Where there is no answer and the capture ends within PATIENCE_NS after the question arrived, none can be
+    told to be missing. The side is that of the peer.
     """
-    capture_end = t.packets.select(capture_end=pl.col("time_ns").max())
     answered = answers.select("association", side=peer(), answer="packet")
+    arrived = t.packets.select("packet", arrived_ns=pl.coalesce("delivered_ns", "time_ns"))
     asked = (
         questions.filter(pl.col("association").is_not_null() & pl.col("checksum_state").ne_missing("bad"))
         .unique(ENDPOINT, keep="first", maintain_order=True)
         .join(answered.group_by(ENDPOINT).agg(pl.col("answer").max()), on=ENDPOINT, how="left")
-        .join(capture_end, how="cross")
+        .join(arrived, on="packet")
         .with_columns(answered=(pl.col("answer") >= pl.col("packet")).fill_null(False))
-        .filter(pl.col("answered") | (pl.col("capture_end") - pl.col("time_ns") >= PATIENCE_NS))
+        .with_columns(is_told=pl.col("answered") | goes_on(t, pl.col("arrived_ns")))
         .with_columns(side=peer())
     )
-    return Judgement(asked, asked.filter(~pl.col("answered")))
+    told = asked.filter("is_told")
+    return Judgement(told, told.filter(~pl.col("answered")), too_short(asked.filter(~pl.col("is_told"))))
+
+
+def goes_on(t: View, asked_ns: pl.Expr) -> pl.Expr:
+    """Whether the capture goes on long enough for an answer to be missed."""
+    return t.end_ns - asked_ns >= PATIENCE_NS
+
+
+def too_short(questions: pl.LazyFrame) -> pl.LazyFrame:
+    """`association` and `reason` of questions that the capture ends too early for."""
+    return questions.select("association", reason=pl.lit("the capture ends before an answer is due")).unique()
 
 
 def announced(t: View) -> pl.LazyFrame:

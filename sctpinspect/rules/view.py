@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.rules.messages import received_messages, sent_messages
 from sctpinspect.tables import Tables
 from sctpinspect.tables.schema import TABLES
@@ -30,6 +31,7 @@ class View:
     """The tables of `tables.schema` as LazyFrames. Packets captured a second time elsewhere are left out.
 
     sent_messages, received_messages: calls beside what they sent or received (see `rules.messages`).
+    end_ns: when the capture ended: at its last packet or, if the sandbox recorded it, when that says so.
     """
 
     packets: pl.LazyFrame
@@ -50,6 +52,7 @@ class View:
     sent_messages: pl.LazyFrame
     received_messages: pl.LazyFrame
     recipe: dict[str, Any]
+    end_ns: int
 
 
 def view(tables: Tables[pl.DataFrame]) -> View:
@@ -70,4 +73,12 @@ def view(tables: Tables[pl.DataFrame]) -> View:
             received_messages(calls, messages, lazy["chunks"], associations),
         ]
     )
-    return View(**lazy, sent_messages=sent.lazy(), received_messages=received.lazy(), recipe=tables.recipe)
+    ended = tables.events.filter(name=RECORDING_ENDED)
+    ends = pl.concat([packets["time_ns"], ended["time_ns"]])
+    return View(
+        **lazy,
+        sent_messages=sent.lazy(),
+        received_messages=received.lazy(),
+        recipe=tables.recipe,
+        end_ns=int(ends.max() or 0),
+    )

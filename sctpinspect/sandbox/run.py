@@ -19,17 +19,19 @@ from pathlib import Path
 from types import ModuleType
 
 from sctpinspect import __version__, scenarios
+from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.protocol.errors import SctpInspectError
 from sctpinspect.recorder import spool
 from sctpinspect.sandbox import network
 from sctpinspect.sandbox.barrier import Barrier, BarrierBroken, Broker
 from sctpinspect.sandbox.host import Host, RawHost
 from sctpinspect.sandbox.wire import Wire
-from sctpinspect.scenarios import Topology
+from sctpinspect.scenarios import Impairment, Topology
 from sctpinspect.sockets import Journal
 
 LIMIT_S = 120.0
-LINGER_S = 0.1  # packets that answer the last close() are still on their way
+LINGER_S = 0.6
+"""So long, and a round trip, the recording goes on after the hosts: what is not answered then never is."""
 
 
 def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) -> dict[str, str]:
@@ -58,7 +60,8 @@ def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) 
                 start(broker, "the wire", module, partial(act_as_wire, module, topology, folder))
             broker.signal("recording")
             broker.wait_for_all(LIMIT_S)
-            time.sleep(LINGER_S)
+            time.sleep(LINGER_S + _round_trip_s(topology))
+            Journal("wire", folder / "recording.journal").event(RECORDING_ENDED, "nothing more came")
     except (BarrierBroken, SctpInspectError, OSError) as error:
         return broker.failures or {"the controller": explain(error, module)}
     finally:
@@ -66,6 +69,12 @@ def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) 
         for namespace in namespaces:
             os.close(namespace)
     return broker.failures
+
+
+def _round_trip_s(topology: Topology) -> float:
+    """What the paths take, there and back."""
+    impairment = topology.impairment or Impairment()
+    return 2 * (impairment.delay_ms + impairment.jitter_ms) / 1000
 
 
 def describe(

@@ -90,7 +90,7 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
         parties,
         tables["heartbeats"],
         unseen,
-        columns.recipe.get("impaired") is True,
+        columns.recipe,
         columns.defects,
     )
     frames = {name: conform(tables[name], schema) for name, schema in TABLES.items()}

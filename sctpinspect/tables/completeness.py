@@ -1,6 +1,7 @@
 """Why the absence of something in a capture may prove nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -27,18 +28,22 @@ def completeness(
     endpoints: pl.DataFrame,
     heartbeats: pl.DataFrame,
     unseen: pl.DataFrame,
-    impaired: bool,
+    recipe: Mapping[str, Any],
     defects: Sequence[str],
 ) -> pl.DataFrame:
     """The table `completeness`.
 
     unseen: TSNs acknowledged but not in the capture (`acknowledgements.Acknowledgements`).
-    impaired: packets were captured before links that lose some. defects: those of the file.
+    recipe: how sctpinspect recorded it, `impaired` before links that lose some packets; empty for captures by
+        others. defects: those of the file.
+
+    Where sctpinspect recorded an association from its handshake on and dropped nothing, whatever was sent is
+    there: what was acknowledged or answered and is not there was never sent, and says nothing of the capture.
     """
-    reasons = [
-        _of_handshake(associations),
-        _of_end(associations),
-        _of_capture(interfaces, packets, associations, defects),
+    cuts = [defect for defect in defects if defect.endswith(CUT)]
+    is_whole = bool(recipe) and not cuts and (interfaces["dropped"] == 0).fill_null(False).all()
+    whole = associations.filter(pl.col("handshake") & is_whole).select("association")
+    signs = [
         unseen.select(
             *ENDPOINT,
             kind=pl.lit("tsn_unseen"),
@@ -46,13 +51,19 @@ def completeness(
             frame="frame",
         ),
         _of_answers(packets, chunks, heartbeats),
+    ]
+    reasons = [
+        _of_handshake(associations),
+        _of_end(associations),
+        _of_capture(interfaces, packets, associations, cuts),
+        *(part.join(whole, on="association", how="anti", maintain_order="left") for part in signs),
         _of_directions(packets, endpoints),
         _counted(
             packets.filter(pl.col("captured_length") < pl.col("length")),
             "snaplen",
             "the capture cut {} of its packets",
         ),
-        _of_links(packets, impaired),
+        _of_links(packets, recipe.get("impaired") is True),
     ]
     return pl.concat([conform(part, COMPLETENESS) for part in reasons]).sort(
         "association", "side", "kind", maintain_order=True
@@ -93,7 +104,7 @@ def _of_end(associations: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_capture(
-    interfaces: pl.DataFrame, packets: pl.DataFrame, associations: pl.DataFrame, defects: Sequence[str]
+    interfaces: pl.DataFrame, packets: pl.DataFrame, associations: pl.DataFrame, cuts: Sequence[str]
 ) -> pl.DataFrame:
     """What concerns the capture as a whole, and thus its associations."""
     known = associations.select("association")
@@ -102,7 +113,6 @@ def _of_capture(
         kind=pl.lit("frames_dropped"),
         reason=pl.format("the capture dropped {} frames on interface {}", "dropped", name),
     )
-    cuts = [defect for defect in defects if defect.endswith(CUT)]
     cut = pl.DataFrame({"reason": cuts}, {"reason": pl.String}).select(
         pl.lit("file_cut").alias("kind"), "reason"
     )

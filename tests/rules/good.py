@@ -13,7 +13,7 @@ from typing import Any
 import builders as b
 
 from sctpinspect.journal.digest import digest
-from sctpinspect.journal.entry import Call
+from sctpinspect.journal.entry import RECORDING_ENDED, Call, Event
 from sctpinspect.protocol import DataFlag
 from sctpinspect.protocol.serial import add
 
@@ -38,6 +38,7 @@ class Story:
         }
     )
     dropped: int | None = 0  # by the capture; None: not stated
+    linger_ns: int = 0  # how long the recording went on after the last packet; 0: it does not say
 
     def wait(self, ms: float) -> None:
         self.clock += int(ms * MS)
@@ -70,9 +71,12 @@ class Story:
 
     def bytes(self) -> bytes:
         """The capture file."""
-        calls = sorted(self.calls, key=lambda call: call.start_ns)
+        entries: list[Call | Event] = sorted(self.calls, key=lambda call: call.start_ns)
+        if self.linger_ns:
+            last_ns = max(packet.time_ns for packet in self.packets)
+            entries.append(Event(last_ns + self.linger_ns, "wire", RECORDING_ENDED, ""))
         recipe = json.dumps(self.recipe) if self.recipe else ""
-        whole = b.capture(self.packets, calls, dropped=self.dropped or 0, recipe=recipe)
+        whole = b.capture(self.packets, entries, dropped=self.dropped or 0, recipe=recipe)
         return whole if self.dropped is not None else whole[: -len(b.statistics_block(0, 0, 0))]
 
 

@@ -35,7 +35,7 @@ from rules.altering import (
     u16,
     u32,
 )
-from rules.good import CAPTURES, HOSTS, Story
+from rules.good import CAPTURES, HOSTS, MS, Story
 from rules.verdicts import broken, judged
 
 from sctpinspect.journal.digest import digest
@@ -561,6 +561,13 @@ def _(story):
     return find(story, T.DATA)
 
 
+@alteration("rfc9260/3.3.2/first-tsn-is-initial-tsn", "multihoming")
+def an_initial_tsn_one_too_low(story):
+    first = find(story, T.DATA)
+    patch(story, find(story, T.INIT), INIT_TSN, u32(int.from_bytes(first.chunks[0][TSN : TSN + 4]) - 1))
+    return find(story, T.DATA)
+
+
 @alteration("rfc9260/3.3.2.1.1/address-param-length", "multihoming")
 def _(story):
     return append(story, b.init(b.parameter(ParameterType.IPV4_ADDRESS, bytes(8))), tag=0)
@@ -908,6 +915,11 @@ def a_wrong_tag(story):
     return change(story, find(story, T.DATA, 2), tag=0x1234)
 
 
+@alteration("rfc9260/8.5/vtag-equals-peer-initiate-tag", "multihoming")
+def a_shutdown_ack_with_a_wrong_tag(story):
+    return change(story, find(story, T.SHUTDOWN_ACK), tag=0x1234)
+
+
 @alteration("rfc9260/8.5.1/abort-tag-and-t-bit", "aborted", "rfc6458/5.3.4/snd-abort")
 def _(story):
     return change(story, find(story, T.ABORT), chunks=[b.abort(b.user_initiated_abort(), reflected=True)])
@@ -955,6 +967,31 @@ def _(story):
 def _(story):
     remove(story, find(story, T.SHUTDOWN_COMPLETE))
     return find(story, T.SHUTDOWN_ACK)
+
+
+@alteration("rfc9260/9.2/shutdown-ack-answers-shutdown", "one_to_one")
+def nothing_but_the_shutdown_ack(story):
+    remove(story, find(story, T.SHUTDOWN_ACK))
+    return find(story, T.SHUTDOWN)
+
+
+def end_at(story: Story, chunk: T) -> b.Packet:
+    """Let the capture end with a packet, and the recorder go on for a second."""
+    last = find(story, chunk)
+    story.packets = [packet for packet in story.packets if packet.time_ns <= last.time_ns]
+    story.calls = [call for call in story.calls if call.end_ns <= last.time_ns]
+    story.linger_ns = 1000 * MS
+    return last
+
+
+@alteration("rfc9260/9.2/shutdown-ack-answers-shutdown", "one_to_one")
+def at_the_end_of_the_capture(story):
+    return end_at(story, T.SHUTDOWN)
+
+
+@alteration("rfc9260/9.2/shutdown-complete-answers-ack", "one_to_one")
+def at_the_end_of_the_recording(story):
+    return end_at(story, T.SHUTDOWN_ACK)
 
 
 # ---- the tests

@@ -91,8 +91,10 @@ def init_is_answered(t: View) -> Judgement:
     """
     is_first = pl.col("association").eq_missing(pl.col("association").first().over("initiate_tag"))
     inits = t.chunks.filter(is_type(ChunkType.INIT) & (pl.col("initiate_tag") != 0)).filter(is_first)
-    asked, silent, _ = unanswered(t, inits, t.chunks.filter(is_type(ChunkType.INIT_ACK, ChunkType.ABORT)))
-    return Judgement(asked, found(silent, "INIT ACK or ABORT", "no answer"))
+    asked, silent, unclear = unanswered(
+        t, inits, t.chunks.filter(is_type(ChunkType.INIT_ACK, ChunkType.ABORT))
+    )
+    return Judgement(asked, found(silent, "INIT ACK or ABORT", "no answer"), unclear)
 
 
 @rule(
@@ -112,8 +114,8 @@ def cookie_echo_follows_init_ack(t: View) -> Judgement:
     References: RFC 9260 §5.1 (C).
     """
     answers = t.chunks.filter(is_type(ChunkType.COOKIE_ECHO, ChunkType.ABORT))
-    asked, silent, _ = unanswered(t, t.chunks.filter(is_type(ChunkType.INIT_ACK)), answers)
-    return Judgement(asked, found(silent, "COOKIE ECHO", "no answer"))
+    asked, silent, unclear = unanswered(t, t.chunks.filter(is_type(ChunkType.INIT_ACK)), answers)
+    return Judgement(asked, found(silent, "COOKIE ECHO", "no answer"), unclear)
 
 
 @rule(
@@ -134,8 +136,8 @@ def cookie_ack_answers_echo(t: View) -> Judgement:
     References: RFC 9260 §5.1 (D); RFC 9260 §5.1.5.
     """
     answers = t.chunks.filter(is_type(ChunkType.COOKIE_ACK, ChunkType.ERROR, ChunkType.ABORT))
-    asked, silent, _ = unanswered(t, t.chunks.filter(is_type(ChunkType.COOKIE_ECHO)), answers)
-    return Judgement(asked, found(silent, "COOKIE ACK", "no answer"))
+    asked, silent, unclear = unanswered(t, t.chunks.filter(is_type(ChunkType.COOKIE_ECHO)), answers)
+    return Judgement(asked, found(silent, "COOKIE ACK", "no answer"), unclear)
 
 
 @rule("rfc9260/5.1/cookie-echo-first-chunk", level=Level.MUST, cites=["RFC 9260 §5.1 (C)"])

@@ -4,7 +4,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import PATIENCE_NS, found
+from sctpinspect.rules.queries import PATIENCE_NS, found, goes_on, too_short
 from sctpinspect.tables.associations import is_type, peer
 
 
@@ -25,29 +25,33 @@ def hb_ack_sent(t: View) -> Judgement:
     probe (HEARTBEAT with PAD), which may be too big to arrive.
     References: RFC 9260 §8.3; RFC 9260 §3.3.6.
     """
-    capture_end = t.packets.select(capture_end=pl.col("time_ns").max())
     closing = (
         t.chunks.filter(is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK, ChunkType.ABORT))
         .group_by("association")
         .agg(closing=pl.col("time_ns").min())
     )
-    fate = t.packets.select("packet", "delivery", "checksum_state")
-    due = pl.min_horizontal("capture_end", "closing") - pl.col("time_ns") >= PATIENCE_NS
+    fate = t.packets.select(
+        "packet", "delivery", "checksum_state", arrived_ns=pl.coalesce("delivered_ns", "time_ns")
+    )
+    is_open = (pl.col("closing") - pl.col("arrived_ns") >= PATIENCE_NS).fill_null(True)
     arrived = (
         (pl.col("delivery") != "lost").fill_null(True)
         & (pl.col("checksum_state") != "bad")
         & ~pl.col("padded")
     )
-    subjects = (
+    asked = (
         t.heartbeats.join(closing, on="association", how="left", maintain_order="left")
         .join(fate, on="packet", maintain_order="left")
-        .join(capture_end, how="cross", maintain_order="left")
-        .filter(pl.col("ack_frame").is_not_null() | (due & arrived))
+        .filter(pl.col("ack_frame").is_not_null() | (is_open & arrived))
+        .with_columns(is_told=pl.col("ack_frame").is_not_null() | goes_on(t, pl.col("arrived_ns")))
         .with_columns(side=peer())
     )
+    subjects = asked.filter("is_told")
     violations = subjects.filter(pl.col("ack_frame").is_null())
     actual = pl.format("no answer to the HEARTBEAT from {} to {}", "source", "destination")
-    return Judgement(subjects, found(violations, "a HEARTBEAT ACK", actual))
+    return Judgement(
+        subjects, found(violations, "a HEARTBEAT ACK", actual), too_short(asked.filter(~pl.col("is_told")))
+    )
 
 
 @rule(

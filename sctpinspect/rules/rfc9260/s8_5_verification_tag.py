@@ -12,7 +12,6 @@ _WITH_RULES_OF_THEIR_OWN = [
     ChunkType.INIT_ACK,
     ChunkType.COOKIE_ECHO,
     ChunkType.ABORT,
-    ChunkType.SHUTDOWN_ACK,
     ChunkType.SHUTDOWN_COMPLETE,
 ]
 
@@ -20,7 +19,7 @@ _WITH_RULES_OF_THEIR_OWN = [
 @rule(
     "rfc9260/8.5/vtag-equals-peer-initiate-tag",
     level=Level.MUST,
-    cites=["RFC 9260 §8.5", "RFC 9260 §3.1"],
+    cites=["RFC 9260 §8.5", "RFC 9260 §3.1", "RFC 9260 §8.5.1 (E)"],
     needs=[Need.HANDSHAKE],
     to_fail=[Need.NO_LOSS],
 )
@@ -32,8 +31,7 @@ def vtag_equals_peer_initiate_tag(t: View) -> Judgement:
     Why it matters: the receiver silently drops any other packet.
     What the capture must contain: the handshake. Where it may lack an INIT ACK, a violation counts only if
     other packets of the same endpoint carry the right tag.
-    Known exceptions: INIT, INIT ACK, COOKIE ECHO, ABORT, SHUTDOWN ACK and SHUTDOWN COMPLETE have rules of
-    their own.
+    Known exceptions: INIT, INIT ACK, COOKIE ECHO, ABORT and SHUTDOWN COMPLETE have rules of their own.
     References: RFC 9260 §8.5; RFC 9260 §3.1.
     """
     others = t.chunks.filter(is_type(*_WITH_RULES_OF_THEIR_OWN)).select("packet")

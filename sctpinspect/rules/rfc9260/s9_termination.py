@@ -119,8 +119,8 @@ def shutdown_ack_answers_shutdown(t: View) -> Judgement:
         outstanding, on=ENDPOINT, how="anti", maintain_order="left"
     )
     answers = t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK, ChunkType.ABORT))
-    asked, silent, _ = unanswered(t, shutdowns, answers)
-    return Judgement(asked, found(silent, "SHUTDOWN ACK", "no answer"))
+    asked, silent, unclear = unanswered(t, shutdowns, answers)
+    return Judgement(asked, found(silent, "SHUTDOWN ACK", "no answer"), unclear)
 
 
 @rule(
@@ -140,5 +140,5 @@ def shutdown_complete_answers_ack(t: View) -> Judgement:
     References: RFC 9260 §9.2.
     """
     answers = t.chunks.filter(is_type(ChunkType.SHUTDOWN_COMPLETE, ChunkType.ABORT))
-    asked, silent, _ = unanswered(t, t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK)), answers)
-    return Judgement(asked, found(silent, "SHUTDOWN COMPLETE", "no answer"))
+    asked, silent, unclear = unanswered(t, t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK)), answers)
+    return Judgement(asked, found(silent, "SHUTDOWN COMPLETE", "no answer"), unclear)
