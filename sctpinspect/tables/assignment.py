@@ -88,15 +88,26 @@ def _heads(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFrame
         .group_by("packet")
         .agg(pl.col("address").alias("listed"))
     )
+    sender = ["source", "source_port", "destination_port"]
+    heads = packets.select(
+        *["packet", "destination", "source", "destination_port", "source_port", "verification_tag"]
+    )
+    echoes = heads.join(
+        of_chunks.filter(cookie=int(ChunkType.COOKIE_ECHO)), on="packet", how="semi", maintain_order="left"
+    ).select("packet", *sender, is_pursued=pl.lit(True))
+    pursued = (
+        heads.join(of_chunks.drop_nulls("initiate_tag"), on="packet", how="semi", maintain_order="left")
+        .join_asof(echoes, on="packet", by=sender, strategy="forward", check_sortedness=False)
+        .select("packet", "is_pursued")
+    )
     return (
-        packets.select(
-            *["packet", "destination", "source", "destination_port", "source_port", "verification_tag"],
-        )
-        .join(of_chunks, on="packet", how="left", maintain_order="left")
+        heads.join(of_chunks, on="packet", how="left", maintain_order="left")
         .join(listed, on="packet", how="left", maintain_order="left")
+        .join(pursued, on="packet", how="left", maintain_order="left")
         .select(
             *["packet", "destination", "source", "destination_port", "source_port", "verification_tag"],
             *["opening", "initiate_tag", "initial_tsn", "listed", "cookie", "closes", "is_reflected"],
+            "is_pursued",
         )
     )
 

@@ -118,16 +118,18 @@ class Book:
         cookie: int | None,
         closes: bool | None,
         is_reflected: bool | None,
+        is_pursued: bool | None,
     ) -> tuple[Tag, bool] | None:
         """The tag of a packet, and whether the packet comes from its owner (INIT, T bit) or goes there.
 
-        flow: as if the tag belonged to the destination. None: the packet belongs to no association.
+        flow: as if the tag belonged to the destination. is_pursued: of an INIT, whether its sender has echoed
+        a cookie after it. None: the packet belongs to no association.
         """
         if initiate_tag is not None:
             addresses = {flow.peer_address, *(listed or ())}
             if opening == ChunkType.INIT:
                 own_flow = flow.reverse()._replace(tag=initiate_tag)
-                return self._init(packet, own_flow, initial_tsn, addresses), True
+                return self._init(packet, own_flow, initial_tsn, addresses, bool(is_pursued)), True
             return self._init_ack(packet, flow, initiate_tag, initial_tsn, addresses), False
         if closes:
             found = self._closing(flow, bool(is_reflected))
@@ -150,13 +152,19 @@ class Book:
             tag.association.is_established |= cookie == ChunkType.COOKIE_ACK
         return tag, False
 
-    def _init(self, packet: int, flow: Flow, initial_tsn: int | None, addresses: set[str]) -> Tag:
+    def _init(
+        self, packet: int, flow: Flow, initial_tsn: int | None, addresses: set[str], is_pursued: bool
+    ) -> Tag:
         tag = self._namesake(
             flow,
             lambda tag: (
                 flow.address in tag.own_addresses
                 and tag.association.end is None
-                and not tag.association.is_established
+                # once the association is up, its INIT may still be under way, on another path
+                and (
+                    not tag.association.is_established
+                    or (tag.in_handshake and tag.initial_tsn == initial_tsn and not is_pursued)
+                )
             ),
         )
         if tag is None:

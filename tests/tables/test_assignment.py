@@ -16,10 +16,13 @@ from builders import (
     data,
     heartbeat,
     heartbeat_ack,
+    init,
+    init_ack,
     parameter,
     sack,
     shutdown_ack,
     shutdown_complete,
+    state_cookie,
 )
 from conversation import COOKIE, Conversation, together
 from hypothesis import HealthCheck, given, settings
@@ -141,6 +144,20 @@ def test_same_tags_again_without_an_end_are_another_association(tables):
     again = Conversation(start_ns=first.clock).handshake()
     found = tables(first.packets + again.packets)
     assert found.packets["association"].to_list() == [0] * 4 + [1] * 4
+
+
+def test_an_init_that_was_held_back_belongs_to_the_association_that_it_began(tables):
+    """On the second path, by ARP say; its peer answers with another tag, and is not answered."""
+    talk = Conversation(client=["10.1.0.1", "10.2.0.1"], server=["10.1.0.2", "10.2.0.2"]).handshake()
+    talk.send(0, data(1000)).send(1, sack(1000))
+    talk.send(0, init(*talk.listed(0), tag=talk.tags[0], tsn=talk.tsns[0]), tag=0, path=1)
+    talk.send(1, init_ack(state_cookie(b"another"), *talk.listed(1), tag=0xCCCC0003, tsn=77), path=1)
+    talk.send(0, data(1001)).send(1, sack(1001)).shutdown()
+    found = tables(talk.packets)
+    assert set(found.packets["association"]) == {0}
+    assert tags(found) == [talk.tags]
+    assert found.endpoints["initial_tsn"].to_list() == list(talk.tsns)
+    assert found.associations["end"].to_list() == ["shutdown"]
 
 
 def test_multihomed_traffic_without_handshake_is_told_by_its_tags(tables):
