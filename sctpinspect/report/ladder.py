@@ -2,9 +2,11 @@
 
 Each lane is one path (in a recording of ours) or one pair of addresses (in anybody else's). A packet is
 an arrow in the lane it took; a call stands at the outer edge of its host, at the moment it began or, if
-it waits for the peer, at the moment it returned. What broke a rule is marked below its frame.
+it waits for the peer, at the moment it returned. What broke a rule is marked below its frame. Where there
+is no room for all lanes, the last ones share one, and their packets say which path they took.
 """
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -20,18 +22,22 @@ from sctpinspect.report.lines import count, line
 from sctpinspect.report.notation import call_notes, fit, notes
 from sctpinspect.tables import Tables
 
-MIN_WIDTH, PLAIN_WIDTH = 100, 120
+MIN_WIDTH, PLAIN_WIDTH = 60, 120
 FOLD_ABOVE, FOLD_RUN = 200, 10
 
-_GUTTER = 20  # time and frame
-_EDGE = 2  # columns outside the lanes, for the calls' marks
-_LANE_MIN, _LANE_MAX = 18, 56  # between the two verticals of a lane
-_GAP = 3  # from lane to lane
-_BETWEEN = 2 + _GAP
+_TIME = 9  # digits
+_ROOMY = 80  # from this width on (less time and frame) lanes stand well apart
+_LANE_MIN, _LANE_MAX = 15, 56  # between the two verticals of a lane
+_TEXT_LINES = 4  # of one call, remark or finding
 _PAUSE_NS = 100_000_000  # a longer silence is drawn
 _MS_SPAN_NS = 1_000_000_000_000  # times of longer captures are in seconds
 _UNITS = {"ms": 1e6, "s": 1e9}
 _MARKS = 3  # findings shown below one frame
+
+_LEGEND = (
+    "+N: TSN, counted from its sender's initial TSN; s: stream; os, mis: outbound streams, most inbound"
+    " streams; ●: a call, where it began, or where it returned if it waits for the peer; ⋮: over 100 ms"
+)
 
 _CONNECTS = {"connect", "sctp_connectx"}
 _WAITS = {"accept", "recv", "recvmsg", "sctp_recvmsg"}
@@ -49,12 +55,19 @@ class Lane(NamedTuple):
     width: int
 
 
+class Place(NamedTuple):
+    """Where a packet is drawn; `by` tells its path in a lane that several share."""
+
+    lane: Lane
+    by: str = ""
+
+
 class Row(NamedTuple):
-    """One line of the time line; `asks` and `answers` count the chunks of a packet of HEARTBEATs only."""
+    """One entry of the time line; `asks` and `answers` count the chunks of a packet of HEARTBEATs only."""
 
     time_ns: int
     frame: int | None
-    text: Text
+    lines: list[Text]
     asks: int = 0
     answers: int = 0
 
@@ -76,19 +89,20 @@ def ladder(
     findings: pl.DataFrame | None = None,
     width: int = PLAIN_WIDTH,
 ) -> Iterator[Text]:
-    """The lines of the ladder of one association (the first unless given), at least 100 columns wide.
+    """The lines of the ladder of one association (the first unless given), at least 60 columns wide.
 
     `findings` are marked in place. Runs of HEARTBEATs are folded in ladders of more than 200 rows only.
     Raises UsageError if there is no such association.
     """
     number = pick_association(tables, association)
-    across = max(width, MIN_WIDTH) - _GUTTER
     packets = tables.packets.filter((pl.col("association") == number) & ~pl.col("is_copy").fill_null(False))
-    lane_of, lanes = _lanes(tables, packets, across)
+    digits = max(len("frame"), len(str(tables.frames)))
+    across = max(width, MIN_WIDTH) - _gutter(digits)
+    place_of, lanes = _lanes(tables, packets, across)
     rails, edges = _rails(lanes, across), _edges(tables, number)
     rows = sorted(
         [
-            *_packet_rows(tables, packets, lane_of, lanes, rails),
+            *_packet_rows(tables, packets, place_of, rails),
             *_call_rows(tables, number, edges, packets["time_ns"], rails),
             *_event_rows(tables, edges, rails),
         ],
@@ -98,8 +112,14 @@ def ladder(
     if len(rows) > FOLD_ABOVE:
         rows = list(_folded(rows, marks, rails))
     unit = "ms" if not rows or rows[-1].time_ns - rows[0].time_ns < _MS_SPAN_NS else "s"
-    yield from _header(tables, number, unit, lanes, rails)
-    yield from _body(rows, unit, marks, rails)
+    yield from _header(tables, number, unit, digits, lanes, rails)
+    yield from _body(rows, unit, digits, marks, rails)
+    yield from (line((text, "dim")) for text in textwrap.wrap(_LEGEND, max(width, MIN_WIDTH)))
+
+
+def _gutter(digits: int) -> int:
+    """Columns of time and frame, with the space after each."""
+    return _TIME + 2 + digits + 2
 
 
 def pick_association(tables: Tables[pl.DataFrame], association: int | None) -> int:
@@ -120,29 +140,38 @@ def pick_association(tables: Tables[pl.DataFrame], association: int | None) -> i
 
 def _lanes(
     tables: Tables[pl.DataFrame], packets: pl.DataFrame, across: int
-) -> tuple[dict[int, int], list[Lane]]:
-    """Packet to lane, and the lanes: a path each where the recipe tells it, else a pair of addresses."""
+) -> tuple[dict[int, Place], list[Lane]]:
+    """Packet to place, and the lanes: a path each where the recipe tells it, else a pair of addresses."""
     path_of = _path_of_interface(tables)
     lane_key: dict[int, tuple] = {}
     ends: dict[tuple, tuple[str, str]] = {}
+    target: dict[int, str] = {}
     columns = ("packet", "interface", "source", "destination", "side")
     for packet, interface, source, destination, side in packets.select(columns).iter_rows():
         pair = (destination, source) if side == 1 else (source, destination)
         key = (path_of[interface],) if interface in path_of else pair
-        lane_key[packet] = key
+        lane_key[packet], target[packet] = key, destination
         ends.setdefault(key, pair)
     keys = sorted(ends, key=lambda key: key if len(key) == 1 else ())  # pairs stay in order of first use
     titles = [(f"path {key[0]}" if len(key) == 1 else "", *ends[key]) for key in keys]
-    number_of = {key: number for number, key in enumerate(keys)}
 
-    most = (across - 2 * _EDGE) // (_LANE_MIN + _BETWEEN)
-    if len(titles) > most:
-        number_of = {key: min(number, most - 1) for key, number in number_of.items()}
-        titles = [*titles[: most - 1], (f"{len(titles) - most + 1} other pairs", "", "")]
-    step = min((across - 2 * _EDGE) // max(len(titles), 1), _LANE_MAX + _BETWEEN)
-    first = (across - step * len(titles) + _GAP) // 2
-    lanes = [Lane(*title, first + n * step, step - _BETWEEN) for n, title in enumerate(titles)]
-    return {packet: number_of[key] for packet, key in lane_key.items()}, lanes
+    edge, gap = (2, 3) if across >= _ROOMY else (1, 1)
+    most = max((across - 2 * edge + gap) // (_LANE_MIN + 2 + gap), 1)
+    own = len(keys) if len(keys) <= most else most - 1
+    if rest := len(keys) - own:
+        kind = "paths" if path_of else "pairs"
+        titles = [*titles[:own], (f"{rest} other {kind}" if own else f"{rest} {kind}", "", "")]
+    step = min((across - 2 * edge + gap) // max(len(titles), 1), _LANE_MAX + 2 + gap)
+    first = (across - step * len(titles) + gap) // 2
+    lanes = [Lane(*title, first + n * step, step - 2 - gap) for n, title in enumerate(titles)]
+
+    number_of = {key: number for number, key in enumerate(keys)}
+    places = {}
+    for packet, key in lane_key.items():
+        by = f"path {key[0]}" if len(key) == 1 else f"to {target[packet]}"
+        number = number_of[key]
+        places[packet] = Place(lanes[number]) if number < own else Place(lanes[own], by)
+    return places, lanes
 
 
 def _path_of_interface(tables: Tables[pl.DataFrame]) -> dict[int, int]:
@@ -173,23 +202,22 @@ def _over(rails: Text, at: int, part: Text) -> Text:
 def _packet_rows(
     tables: Tables[pl.DataFrame],
     packets: pl.DataFrame,
-    lane_of: dict[int, int],
-    lanes: list[Lane],
+    place_of: dict[int, Place],
     rails: Text,
 ) -> Iterator[Row]:
     chunks_of = notes(tables, packets)
     columns = ("packet", "frame", "time_ns", "side", "delivery", "checksum_state", "defect")
     for packet, frame, time_ns, side, delivery, checksum, defect in packets.select(columns).iter_rows():
-        lane, chunks = lanes[lane_of[packet]], chunks_of[packet]
+        (lane, by), chunks = place_of[packet], chunks_of[packet]
         remarks = [remark for remark in (checksum == "bad" and "bad checksum", defect) if remark]
         beats = Counter(chunk.type for chunk in chunks)
         only_beats = bool(chunks) and set(beats) <= set(_HEARTBEATS)
         style = "red" if remarks or delivery == "lost" else "dim" if only_beats else ""
-        arrow = _arrow(fit(chunks, remarks, lane.width - 5), lane.width, side, delivery)
-        text = _over(rails, lane.start + 1, Text(arrow, style=style))
+        label = fit(chunks, [by, *remarks] if by else remarks, lane.width - 4)
+        text = _over(rails, lane.start + 1, Text(_arrow(label, lane.width, side, delivery), style=style))
         foldable = only_beats and style == "dim"
         asks, answers = (beats[kind] for kind in _HEARTBEATS) if foldable else (0, 0)
-        yield Row(time_ns, frame, text, asks, answers)
+        yield Row(time_ns, frame, [text], asks, answers)
 
 
 def _arrow(label: str, width: int, side: int | None, delivery: str | None) -> str:
@@ -225,12 +253,24 @@ def _call_rows(
             yield Row(end if name in _WAITS else start, frame, _at_edge(texts[call], edge, style, rails))
 
 
-def _at_edge(text: str, edge: int, style: str, rails: Text) -> Text:
-    """A text that begins at the left host's edge or ends at the right host's."""
-    text = clip(escape(text), len(rails) - 3)
-    if edge == 0:
-        return _over(rails, 0, Text(f"● {text} ", style))
-    return _over(rails, len(rails) - len(text) - 3, Text(f" {text} ●", style))
+def _at_edge(text: str, edge: int, style: str, rails: Text) -> list[Text]:
+    """A text that begins at the left host's edge or ends at the right host's; its first line has the mark."""
+    parts = _wrapped(text, len(rails) - 3)
+    width = max(map(len, parts))
+    lines = []
+    for mark, part in zip("●" + " " * len(parts), parts, strict=False):
+        if edge == 0:
+            lines.append(_over(rails, 0, Text(f"{mark} {part} ", style)))
+        else:
+            lines.append(_over(rails, len(rails) - width - 3, Text(f" {part:<{width}} {mark}", style)))
+    return lines
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """A text in lines of some width, the later ones indented; what is too long ends in `…`."""
+    return textwrap.wrap(
+        escape(text), width, subsequent_indent="  ", max_lines=_TEXT_LINES, placeholder="…"
+    ) or [""]
 
 
 def _event_rows(tables: Tables[pl.DataFrame], edges: dict[str, int], rails: Text) -> Iterator[Row]:
@@ -244,10 +284,10 @@ def _event_rows(tables: Tables[pl.DataFrame], edges: dict[str, int], rails: Text
             yield Row(time_ns, frame, _note(f"{host}: {name} {text}", "yellow", rails))
 
 
-def _note(text: str, style: str, rails: Text) -> Text:
+def _note(text: str, style: str, rails: Text) -> list[Text]:
     """A remark in the middle."""
-    text = f" {clip(escape(text), len(rails) - 2)} "
-    return _over(rails, (len(rails) - len(text)) // 2, Text(text, style=style))
+    parts = [f" {part} " for part in _wrapped(text, len(rails) - 2)]
+    return [_over(rails, (len(rails) - len(part)) // 2, Text(part, style=style)) for part in parts]
 
 
 def _folded(rows: Iterable[Row], marks: Marks, rails: Text) -> Iterator[Row]:
@@ -272,7 +312,7 @@ def _fold(run: list[Row], rails: Text) -> Row:
 
 
 def _header(
-    tables: Tables[pl.DataFrame], number: int, unit: str, lanes: list[Lane], rails: Text
+    tables: Tables[pl.DataFrame], number: int, unit: str, digits: int, lanes: list[Lane], rails: Text
 ) -> Iterator[Text]:
     others = tables.associations.height - 1
     if others:
@@ -280,7 +320,7 @@ def _header(
     left, right = (_host(tables, number, side) for side in (0, 1))
     middle = " " * max(len(rails) - len(left) - len(right), 2)
     yield line(
-        (f"{'time ' + unit:>10}   frame  ", "dim"),
+        (f"{f'time {unit}':>{_TIME}}  {'frame':>{digits}}  ", "dim"),
         (left, f"bold {_SIDE_STYLES[0]}"),
         middle,
         (right, f"bold {_SIDE_STYLES[1]}"),
@@ -290,7 +330,7 @@ def _header(
         row = blank
         for lane, text in zip(lanes, texts, strict=True):
             row = _over(row, lane.start, Text(text, style="bold"))
-        yield Text(" " * _GUTTER) + row
+        yield Text(" " * _gutter(digits)) + row
 
 
 def _host(tables: Tables[pl.DataFrame], number: int, side: int) -> str:
@@ -320,26 +360,28 @@ def _marks(findings: pl.DataFrame | None, number: int) -> Marks:
     return marks
 
 
-def _body(rows: list[Row], unit: str, marks: Marks, rails: Text) -> Iterator[Text]:
+def _body(rows: list[Row], unit: str, digits: int, marks: Marks, rails: Text) -> Iterator[Text]:
     zero = before = rows[0].time_ns if rows else 0
-    pause = Text(" " * _GUTTER) + Text(rails.plain.replace("│", "⋮"), style="dim")
+    blank = Text(" " * _gutter(digits), no_wrap=True)
+    pause = blank + Text(rails.plain.replace("│", "⋮"), style="dim")
     for row in rows:
         if row.time_ns - before > _PAUSE_NS:
             yield pause
         before = row.time_ns
-        time = f"{(row.time_ns - zero) / _UNITS[unit]:.3f}"[:10].rstrip(".")
+        time = f"{(row.time_ns - zero) / _UNITS[unit]:.3f}"[:_TIME].rstrip(".")
         frame = "" if row.frame is None else row.frame
-        yield Text(f"{time:>10}  {frame:>6}  ", style="dim", no_wrap=True) + row.text
-        yield from _marked(marks.get(row.frame, []), len(rails))
+        first, *rest = row.lines
+        yield Text(f"{time:>{_TIME}}  {frame:>{digits}}  ", style="dim", no_wrap=True) + first
+        yield from (blank + more for more in [*rest, *_marked(marks.get(row.frame, []), len(rails))])
     drawn = {row.frame for row in rows}
     for number in [number for number in marks if number not in drawn]:
         yield line("Not drawn here: " + ("the whole capture" if number is None else f"frame {number}"))
-        yield from _marked(marks[number], len(rails))
+        yield from (blank + text for text in _marked(marks[number], len(rails)))
 
 
 def _marked(found: list[Mark], width: int) -> Iterator[Text]:
     for rule, level, message in found[:_MARKS]:
-        text = clip(escape(f"✗ {rule}: {message}"), width)
-        yield Text(" " * _GUTTER) + Text(text, style="bold red" if level == "MUST" else "yellow")
+        style = "bold red" if level == "MUST" else "yellow"
+        yield from (Text(text, style=style) for text in _wrapped(f"✗ {rule}: {message}", width))
     if len(found) > _MARKS:
-        yield line(" " * _GUTTER, (f"… {len(found) - _MARKS} more", "red"))
+        yield line((f"… {len(found) - _MARKS} more", "red"))

@@ -1,5 +1,6 @@
 """Lines for people: escaped text with styles, aligned columns, and the one way they are printed."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -56,9 +57,10 @@ def console() -> Console:
 
 
 def width(otherwise: int) -> int:
-    """Columns of the terminal; `otherwise` where standard output is none."""
+    """Columns of the terminal, also where a pager stands before it; `otherwise` where there is none."""
     out = console()
-    return out.width if out.is_terminal else otherwise
+    is_seen = out.is_terminal or "COLUMNS" in os.environ or (sys.stderr is not None and sys.stderr.isatty())
+    return out.width if is_seen else otherwise
 
 
 def emit(lines: Iterable[Text]) -> None:

@@ -18,8 +18,17 @@ from sctpinspect.report.escape import clip
 from sctpinspect.report.lines import count
 from sctpinspect.tables import Tables
 
-_LEFT_OUT = {"address", "association_id", "flags", "size", "ssn"}
-_ADDRESS_MATTERS = {"bind", "connect"}
+_LEFT_OUT = {"address", "association_id", "size", "ssn"}
+_ADDRESS_MATTERS = {"bind", "connect", "accept", "getsockname", "getpeername"}
+_USUAL_FLAGS = {"SCTP_BINDX_ADD_ADDR", "MSG_EOR", "MSG_NOTIFICATION"}
+_ABBREVIATED = {
+    "HEARTBEAT": "HB",
+    "HEARTBEAT_ACK": "HB_ACK",
+    "SHUTDOWN": "SHUT",
+    "SHUTDOWN_ACK": "SHUT_ACK",
+    "SHUTDOWN_COMPLETE": "SHUT_COMP",
+    "COOKIE_ECHO": "COOKIE",
+}
 _SHOWN = 3  # gaps, causes, parameters of one chunk
 _DATA = (ChunkType.DATA, ChunkType.I_DATA)
 _WITH_PARAMETERS = [ChunkType.RE_CONFIG, ChunkType.ASCONF, ChunkType.ASCONF_ACK]
@@ -52,7 +61,8 @@ def notes(tables: Tables[pl.DataFrame], packets: pl.DataFrame) -> dict[int, list
 def fit(chunks: list[Note], remarks: list[str], width: int) -> str:
     """The chunks of a packet and the remarks on it, in as much detail as `width` allows."""
     levels = ([getattr(chunk, level) for chunk in chunks] for level in ("full", "short", "brief"))
-    for texts in (*levels, _counted([chunk.name for chunk in chunks])):
+    names = [chunk.name for chunk in chunks]
+    for texts in (*levels, _counted(names), _counted([_ABBREVIATED.get(name, name) for name in names])):
         label = ", ".join([*texts, *remarks]) or "no chunk"
         if len(label) <= width:
             break
@@ -77,7 +87,8 @@ def _note(chunk: dict[str, Any], details: list[Any], bases: dict[tuple[int, int]
         tsn, stream, size = relative(chunk["tsn"], side), chunk["stream"], chunk["payload_length"]
         remarks = "".join(f" {remark}" for remark in _data_remarks(chunk))
         full = f"{name} tsn={tsn} s={stream} ppid={chunk['ppid']} {count(size, 'byte')}{remarks}"
-        short = f"{name} {tsn} s={stream} ppid={chunk['ppid']} {size} B{remarks}"
+        ppid = f" ppid={chunk['ppid']}" if chunk["ppid"] else ""
+        short = f"{name} {tsn} s={stream}{ppid} {size} B{remarks}"
         brief = f"{name} {tsn}"
     elif chunk["cumulative_tsn"] is not None:
         # a FORWARD_TSN speaks of its sender's own TSNs, a SACK or SHUTDOWN of the peer's
@@ -160,5 +171,8 @@ def call_notes(calls: pl.DataFrame) -> dict[int, str]:
 
 
 def _kept(values: str, name: str) -> dict[str, Any]:
-    left_out = set() if name in _ADDRESS_MATTERS else _LEFT_OUT
-    return {key: value for key, value in json.loads(values).items() if key not in left_out}
+    left_out = _LEFT_OUT - ({"address"} if name in _ADDRESS_MATTERS else set())
+    kept = {key: value for key, value in json.loads(values).items() if key not in left_out}
+    flags = kept.pop("flags", None)
+    unusual = [flag for flag in (flags if isinstance(flags, list) else [flags]) if flag not in _USUAL_FLAGS]
+    return kept | ({"flags": unusual} if any(unusual) else {})

@@ -1,6 +1,7 @@
 """The ladder: what stands in which lane, at which edge, in which order."""
 
 import itertools
+import json
 import re
 from dataclasses import replace
 
@@ -174,3 +175,28 @@ def test_hostile_text_is_escaped_in_place(save):
     event = Event(association()[0].time_ns, "\x1b[2J", "\u202edown", "[bold]\x07")
     lines = drawn(read(save(association(), [event])))
     assert any(r"\x1b[2J: \u202edown [bold]\x07" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_no_line_is_wider_than_the_terminal(good, width):
+    lines = drawn(good, width=width)
+    assert max(map(len, lines)) <= width
+    for frame in good.packets["frame"].to_list():
+        assert re.search("[▶◀]", row(lines, frame))
+
+
+def test_a_call_shows_what_it_gives(good):
+    result = '{"address": "10.1.0.1", "port": 5000}'
+    changed = replace(
+        good, calls=good.calls.with_columns(name=pl.lit("getsockname"), result=pl.lit(result), errno=None)
+    )
+    assert "getsockname() = 10.1.0.1 port 5000" in "\n".join(drawn(changed, width=160))
+
+
+@pytest.mark.parametrize(("flags", "shown"), [("SCTP_BINDX_REM_ADDR", True), ("SCTP_BINDX_ADD_ADDR", False)])
+def test_only_flags_out_of_the_ordinary_are_shown(good, flags, shown):
+    arguments = json.dumps({"addresses": ["10.1.0.1"], "port": 5000, "flags": flags})
+    changed = replace(
+        good, calls=good.calls.with_columns(name=pl.lit("sctp_bindx"), arguments=pl.lit(arguments))
+    )
+    assert (flags in " ".join(drawn(changed, width=160))) is shown
