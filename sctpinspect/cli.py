@@ -1,5 +1,6 @@
 """The commands. What takes long to import is imported inside the command that needs it."""
 
+import os
 import shlex
 import signal
 import sys
@@ -47,6 +48,9 @@ class FailOn(StrEnum):
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its status; errors for the user are one sentence on standard error."""
+    open_standard_streams()
+    if arguments is None and hasattr(signal, "SIGPIPE"):  # a program in a pipe: who reads no further ends it
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         app(arguments, prog_name="sctpinspect")
     except SctpInspectError as error:
@@ -56,6 +60,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         complain(f"{error.filename or 'the system'}: {error.strerror}; free it, or use another place")
         sys.exit(EnvironmentLacks.exit_status)
     sys.exit(0)
+
+
+def open_standard_streams() -> None:
+    """Let those that the caller has closed lead nowhere, so that no file opened later is taken for one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (open as long as the process)
 
 
 def print_version(wanted: bool) -> None:

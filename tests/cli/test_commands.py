@@ -163,8 +163,19 @@ def test_a_pipe_has_neither_colours_nor_progress(spawn, bad):
 
 def test_a_closed_pipe_is_quiet(tmp_path, good):
     command = f"{sys.executable} -m sctpinspect show {good} --ladder | head -1"
-    ran = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path)
+    ran = subprocess.run(
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"], capture_output=True, cwd=tmp_path
+    )
     assert ran.stdout.count(b"\n") == 1 and ran.stderr == b""
+    assert ran.returncode == 128 + signal.SIGPIPE
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_change_no_verdict(tmp_path, good, bad, closed):
+    for file, status in ((good, 0), (bad, 1)):
+        command = f"{sys.executable} -m sctpinspect verify {file} {closed}"
+        ran = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path)
+        assert (ran.returncode, ran.stderr) == (status, b"")
 
 
 def test_an_interrupt_is_quiet_and_130(tmp_path):

@@ -190,7 +190,7 @@ def test_a_call_shows_what_it_gives(good):
     changed = replace(
         good, calls=good.calls.with_columns(name=pl.lit("getsockname"), result=pl.lit(result), errno=None)
     )
-    assert "getsockname() = 10.1.0.1 port 5000" in "\n".join(drawn(changed, width=160))
+    assert "getsockname() = 10.1.0.1:5000" in "\n".join(drawn(changed, width=160))
 
 
 @pytest.mark.parametrize(("flags", "shown"), [("SCTP_BINDX_REM_ADDR", True), ("SCTP_BINDX_ADD_ADDR", False)])
