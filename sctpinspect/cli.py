@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from sctpinspect import __version__
-from sctpinspect.protocol.errors import EnvironmentLacks, SctpInspectError, UsageError
+from sctpinspect.protocol.errors import EnvironmentLacks, Interrupted, SctpInspectError, UsageError
 from sctpinspect.report.escape import escape
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def capture(
         try:
             with progress(f"running {name}") as say:
                 record(name, variant, kernel, file, say)
-        except (UsageError, EnvironmentLacks):
-            raise  # it would meet the other scenarios too
+        except (UsageError, EnvironmentLacks, Interrupted):
+            raise  # it is meant for, or would meet, the other scenarios too
         except SctpInspectError as error:
             complain(error)
             status = max(status, error.exit_status)

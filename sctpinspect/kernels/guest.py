@@ -1,7 +1,8 @@
 """The first process in a kernel: prepares what a program needs, runs it, tells its status, ends everything.
 
 It is started as a file (`python -I -S guest.py JOB`), because importing is slow in a booted kernel: standard
-library only, and little of it. The job is JSON: argv, environment, folder; and for a booted kernel, modules.
+library only, and little of it. The job is JSON: argv, environment, folder, shown (folders of the machine that
+are needed though they lie where others are mounted); and for a booted kernel, modules.
 """
 
 import ctypes
@@ -12,7 +13,7 @@ import sys
 
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER = 1 << 17, 1 << 27, 1 << 28
 CLONE_NEWPID, CLONE_NEWNET = 1 << 29, 1 << 30
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MS_RDONLY, MS_BIND, MS_REC, MS_PRIVATE = 1, 4096, 16384, 1 << 18
 SYS_FINIT_MODULE = 313  # x86-64, as user-mode Linux is
 SYS_MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 1
 PR_SET_PDEATHSIG, SIGKILL = 1, 9
@@ -28,7 +29,7 @@ def main() -> None:
         if "modules" in job:
             boot(job)
         else:
-            enter_namespaces(job["folder"])
+            enter_namespaces(job["folder"], job["shown"])
         run(job)
     except OSError as error:
         way_out = f": make room in {job['folder']}" if error.errno == errno.ENOSPC else ""
@@ -51,6 +52,9 @@ def boot(job: dict) -> None:
     mount("/run", "tmpfs")
     mount("/proc", "proc")
     mount("/sys", "sysfs")
+    for folder in job["shown"]:
+        os.makedirs(folder, exist_ok=True)
+        mount(folder, "hostfs", options=folder, flags=MS_RDONLY)
     os.makedirs(job["folder"], exist_ok=True)  # it may lie below those
     mount(job["folder"], "hostfs", options=job["folder"])
     load_modules(f"{job['modules']}/{os.uname().release}", job["module_names"])
@@ -70,7 +74,7 @@ def load_modules(folder: str, names: list[str]) -> None:
                     LIBC.syscall(SYS_FINIT_MODULE, file.fileno(), b"", 0)
 
 
-def enter_namespaces(folder: str) -> None:
+def enter_namespaces(folder: str, shown: list) -> None:
     """Become pid 1 of fresh namespaces of this machine's kernel, with `folder` alone to be written.
 
     Without root a user namespace gives the rights. The process before it waits, and ends as this one does.
@@ -87,15 +91,16 @@ def enter_namespaces(folder: str) -> None:
         os._exit(os.waitstatus_to_exitcode(os.waitpid(init, 0)[1]) != 0)
     LIBC.prctl(PR_SET_PDEATHSIG, SIGKILL)
     mount("/", "none", flags=MS_REC | MS_PRIVATE)
-    before = os.open(folder, os.O_PATH)
+    before = [(other, os.open(other, os.O_PATH)) for other in (*shown, folder)]
     set_read_only("/", True, AT_RECURSIVE)
     for target, kind in (("/proc", "proc"), ("/sys", "sysfs"), ("/dev/shm", "tmpfs"), ("/run", "tmpfs")):
         try:
             mount(target, kind)
         except OSError:  # a container's masks forbid it: the old one then serves, as far as it does
             set_read_only(target, False)
-    os.makedirs(folder, exist_ok=True)
-    mount(folder, "none", source=f"/proc/self/fd/{before}", flags=MS_BIND)
+    for other, descriptor in before:
+        os.makedirs(other, exist_ok=True)
+        mount(other, "none", source=f"/proc/self/fd/{descriptor}", flags=MS_BIND)
     set_read_only(folder, False)
 
 

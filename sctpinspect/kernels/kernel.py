@@ -59,8 +59,16 @@ def write_job(argv: Sequence[str], folder: Path, **more: object) -> Path:
     for name in ("log", "status"):
         (folder / name).unlink(missing_ok=True)
     job = folder / "kernel.job"
-    job.write_text(json.dumps({"argv": [*argv], "folder": str(folder), "environment": environment(), **more}))
+    common = {"argv": [*argv], "folder": str(folder), "environment": environment(), "shown": hidden()}
+    job.write_text(json.dumps(common | more))
     return job
+
+
+def hidden(*folders: str | Path) -> list[str]:
+    """Those of the folders, and of Python's and this package's, that lie where a kernel has its own."""
+    needed = (sys.prefix, sys.base_prefix, GUEST.parents[2], *folders)
+    real = dict.fromkeys(os.path.realpath(folder) for folder in needed)
+    return [folder for folder in real if folder.startswith(("/run/", "/dev/"))]
 
 
 def environment() -> dict[str, str]:

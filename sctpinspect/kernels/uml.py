@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sctpinspect.kernels import debian
-from sctpinspect.kernels.kernel import Outcome, guest_command, read_outcome, run_to_end, write_job
+from sctpinspect.kernels.kernel import Outcome, guest_command, hidden, read_outcome, run_to_end, write_job
 from sctpinspect.protocol.errors import EnvironmentLacks
 
 PACKAGE = "user-mode-linux"
@@ -45,7 +45,8 @@ class Uml:
         """Boot, run `argv`, power off; see Kernel.run."""
         if '"' in str(folder):
             raise EnvironmentLacks(f"User-mode Linux takes no path with a quotation mark: rename {folder}.")
-        job = write_job(argv, folder, modules=f"{self.root}/usr/lib/uml/modules", module_names=MODULES)
+        modules = self.root / "usr/lib/uml/modules"
+        job = write_job(argv, folder, modules=str(modules), module_names=MODULES, shown=hidden(modules))
         # A script, because the kernel splits the arguments of init at spaces.
         init = folder / "kernel.init"
         init.write_text(f"#!/bin/sh\nexec {shlex.join(guest_command(job))}\n")

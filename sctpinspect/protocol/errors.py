@@ -17,3 +17,9 @@ class EnvironmentLacks(SctpInspectError):
     """This machine lacks what the task needs."""
 
     exit_status = 3
+
+
+class Interrupted(SctpInspectError):
+    """The user ended a run (Ctrl-C); the status is that of a program which the signal ends."""
+
+    exit_status = 130

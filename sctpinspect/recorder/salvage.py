@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from sctpinspect.protocol.errors import SctpInspectError, UsageError
+from sctpinspect.protocol.errors import Interrupted, SctpInspectError, UsageError
 from sctpinspect.recorder.assemble import JOURNALS, RECIPE, assemble, unfinished_name
 from sctpinspect.recorder.spool import PACKETS
 
@@ -25,8 +25,9 @@ _LOCK, _RUN = "lock", "run.json"
 def open_run(cache: Path, out: Path) -> Iterator[Path]:
     """A new folder for a run that will become `out`; removed at the end of the body.
 
-    When the body raises a SctpInspectError, what it has spooled is saved as `salvage` does, and the error
-    names the file. After other exceptions it is left to `salvage`, as when the process is killed.
+    When the body raises a SctpInspectError or is interrupted, what it has spooled is saved as `salvage` does,
+    and the error (Interrupted, for Ctrl-C) names the file. After other exceptions it is left to `salvage`, as
+    when the process is killed.
     """
     # Under the lock of all, so that `salvage` never sees a folder that is half made or half removed.
     with _all_runs(cache) as runs:
@@ -42,6 +43,11 @@ def open_run(cache: Path, out: Path) -> Iterator[Path]:
         if file:
             error.args = (f"{error}\nWhat was recorded until then was saved as {file}",)
         raise
+    except KeyboardInterrupt:
+        with _all_runs(cache):
+            file = _salvage(folder)
+        told = f"what was recorded until then was saved as {file}" if file else "nothing was recorded yet"
+        raise Interrupted(f"interrupted; {told}") from None
     else:
         with _all_runs(cache):
             _remove(folder)

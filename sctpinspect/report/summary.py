@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sctpinspect.report.escape import clip
 from sctpinspect.report.lines import aligned, line
-from sctpinspect.report.text import contents, origin_of
+from sctpinspect.report.text import contents, origin_of, remarks
 from sctpinspect.tables import Tables
 from sctpinspect.tables.schema import TABLES
 
@@ -48,8 +48,7 @@ def _facts(file: str, tables: Tables[pl.DataFrame]) -> Iterator[Text]:
         yield line("  ", file)
     yield line("  ", f"{tables.frames} frames{span}")
     yield line("  ", contents(tables))
-    for defect in tables.defects:
-        yield line("  ", ("note: ", "bold yellow"), defect)
+    yield from remarks(tables, "  ")
 
 
 def _times(tables: Tables[pl.DataFrame]) -> pl.Series:

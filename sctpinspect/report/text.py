@@ -54,8 +54,14 @@ def headline(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> Itera
     if tables.calls.height and tables.messages.height:
         yield line(_INDENT, accounted(tables))
     yield line(_INDENT, *_tally(verdict))
-    for defect in tables.defects:
-        yield line(_INDENT, ("note: ", "bold yellow"), defect)
+    yield from remarks(tables, _INDENT)
+
+
+def remarks(tables: Tables[pl.DataFrame], indent: str) -> Iterator[Text]:
+    """What a reader has to know of the file itself: that its run was interrupted, and its defects."""
+    interrupted = ["the run was interrupted: what came later is not in it"]
+    for remark in (interrupted if tables.recipe.get("interrupted") is True else []) + tables.defects:
+        yield line(indent, ("note: ", "bold yellow"), remark)
 
 
 def overall(verdict: Verdict) -> str:
@@ -122,14 +128,19 @@ def drops(tables: Tables[pl.DataFrame]) -> str:
 
 
 def _tally(verdict: Verdict) -> Iterator[Part]:
-    """`102 rules: 2 fail, 58 hold, 3 could not be judged, 39 do not apply`."""
+    """`102 rules: 2 fail, 58 hold (4 in part), 3 could not be judged, 39 do not apply`."""
     yield f"{count(len(verdict.results), 'rule')}:"
     counts = verdict.counts
+    in_part = sum(
+        result.status is Status.PASS and not result.inconclusive.is_empty() for result in verdict.results
+    )
     comma = " "
     for status, (one, many) in _WORDS.items():
         if counts[status]:
             yield comma
             yield f"{counts[status]} {one if counts[status] == 1 else many}", STATUS_STYLES.get(status, "")
+            if status is Status.PASS and in_part:
+                yield f" ({in_part} in part)"
             comma = ", "
 
 

@@ -1,7 +1,12 @@
 """`sctpinspect capture`: a run from the command line on a real kernel, and runs that cannot be."""
 
+import json
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -9,11 +14,39 @@ from sctpinspect import EnvironmentLacks, kernels, read
 from sctpinspect.protocol import SctpInspectError
 
 
-def test_a_run_ends_with_its_verdict_and_a_capture_at_its_place(spawn, tmp_path):
+@pytest.fixture
+def kernel():
     try:
-        kernels.choose()
+        return kernels.choose()
     except EnvironmentLacks as lack:
         pytest.skip(str(lack))
+
+
+def test_an_interrupted_run_says_where_its_recording_is(kernel, tmp_path):
+    out = tmp_path / "x.pcapng"
+    command = [sys.executable, "-m", "sctpinspect", "capture", "--kernel", kernel.name, "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not _has_begun(out):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    output, error = process.communicate(timeout=60)
+    saved = tmp_path / "x-interrupted.pcapng"
+    assert (process.returncode, output) == (130, "")
+    assert error == f"sctpinspect: interrupted; what was recorded until then was saved as {saved}\n"
+    assert list(tmp_path.iterdir()) == [saved]
+    assert read(saved).recipe["interrupted"] is True
+
+
+def _has_begun(out: Path) -> bool:
+    """Whether the run for this output has recorded a call."""
+    for folder in (kernels.debian.cache_folder() / "runs").iterdir():
+        with suppress(OSError, ValueError):
+            if json.loads((folder / "run.json").read_bytes())["out"] == str(out):
+                return (folder / "a.journal").stat().st_size > 0
+    return False
+
+
+def test_a_run_ends_with_its_verdict_and_a_capture_at_its_place(kernel, spawn, tmp_path):
     ran = spawn("capture", text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stderr == ""

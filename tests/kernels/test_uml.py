@@ -48,6 +48,18 @@ def test_a_signal_and_a_missing_program_have_the_shells_status(kernel, folder):
     assert outcome.log == "/no/such/program: No such file or directory\n"
 
 
+def test_an_environment_where_the_guest_has_its_own_files_is_seen(kernel, folder, monkeypatch):
+    """A clone or virtual environment below /dev/shm; it cannot be written."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as environment:
+        Path(environment, "there").write_text("seen")
+        script = f"cat {environment}/there; echo > {environment}/new"
+        assert "seen" not in kernel.run(["/bin/sh", "-c", script], folder, LIMIT_S).log
+        monkeypatch.setattr(sys, "prefix", environment)
+        outcome = kernel.run(["/bin/sh", "-c", script], folder, LIMIT_S)
+        assert outcome.log.startswith("seen") and outcome.status != 0
+        assert [file.name for file in Path(environment).iterdir()] == ["there"]
+
+
 def test_only_the_folder_can_be_written(kernel, folder, tmp_path):
     outside = [tmp_path / "outside", Path.home() / "outside", Path("/var/tmp/sctpinspect-outside")]
     own = [Path("/run/own"), Path("/dev/shm/sctpinspect-own")]

@@ -1,5 +1,6 @@
 """The verdict as text: how it ended first, then each broken rule with frames, then what was not judged."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -68,6 +69,25 @@ def test_a_cut_file_is_told(save):
     path = save(association())
     path.write_bytes(path.read_bytes()[:-60])
     assert any(line.strip().startswith("note: ") for line in told(read(path)))
+
+
+def test_an_interrupted_run_is_told(save):
+    note = "note: the run was interrupted: what came later is not in it"
+    for recipe in ({"interrupted": True}, {}):
+        told_so = note in [line.strip() for line in told(read(save(association(), (), recipe)))]
+        assert told_so is bool(recipe)
+
+
+def test_rules_that_judged_only_some_associations_are_counted(save, tmp_path):
+    whole = association()
+    late = [
+        replace(packet, source_port=packet.source_port + 9, destination_port=packet.destination_port + 9)
+        for packet in whole[4:]
+    ]
+    (tally,) = (line for line in told(read(save(whole + late))) if " rules: " in line)
+    assert re.search(r" \d+ hold \(\d+ in part\)", tally)
+    (tally,) = (line for line in told(read(save(whole))) if " rules: " in line)
+    assert "in part" not in tally
 
 
 def test_the_worst_status_counts(good, wrong_tag):
