@@ -6,7 +6,7 @@ from sctpinspect.protocol import ChunkType
 from sctpinspect.rules.model import Judgement
 from sctpinspect.rules.queries import beside_own, beside_peer, found, scope
 from sctpinspect.rules.view import View
-from sctpinspect.tables.associations import ENDPOINT, is_type
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 from sctpinspect.tables.calls import SENDS
 
 SOCKET = ["host", "socket"]
@@ -50,6 +50,11 @@ def of_associations(t: View, calls: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def late_bindx(t: View) -> pl.LazyFrame:
+    """Calls of sctp_bindx() on sockets that have associations: these may send an ASCONF."""
+    return of_associations(t, succeeded(t, "sctp_bindx")).filter(pl.col("end_ns") > pl.col("first_ns"))
+
+
 def settings(t: View, option: str, which: pl.Expr | bool = True) -> pl.LazyFrame:
     """Per association and side the last `setsockopt` of `option` (and `which`) before the association."""
     calls = succeeded(t, "setsockopt").filter((pl.col("option") == option) & which)
@@ -60,32 +65,76 @@ def settings(t: View, option: str, which: pl.Expr | bool = True) -> pl.LazyFrame
     )
 
 
-def causes_no_packet(t: View, calls: pl.LazyFrame) -> Judgement:
-    """Judges that while each of `calls` ran, its host sent nothing that only a call causes.
+def _setting(*options: str) -> pl.Expr:
+    return (pl.col("name") == "setsockopt") & pl.col("option").is_in(options)
 
-    That is the first INIT, ASCONF, RE_CONFIG or SHUTDOWN of an association, unless another call that may
-    cause it ran at the same time.
+
+CAUSES = {
+    ChunkType.INIT: pl.col("name").is_in(SETS_UP),
+    ChunkType.SHUTDOWN: pl.col("name").is_in(["close", "shutdown", *SENDS]) | _setting("SCTP_AUTOCLOSE"),
+    ChunkType.ASCONF: pl.col("binds_late")
+    | _setting("SCTP_AUTO_ASCONF", "SCTP_PEER_PRIMARY_ADDR", "SCTP_SET_PEER_PRIMARY_ADDR"),
+    ChunkType.RE_CONFIG: _setting("SCTP_RESET_STREAMS", "SCTP_RESET_ASSOC", "SCTP_ADD_STREAMS"),
+}
+"""Chunks that only calls cause, and the calls that may: at once, or as soon as the association lets them.
+
+binds_late: whether the call is an sctp_bindx() of a socket with associations.
+"""
+
+
+def causes_no_packet(t: View, calls: pl.LazyFrame) -> Judgement:
+    """Judges that while each of `calls` ran, its host sent nothing that only another kind of call causes.
+
+    That is the first INIT, ASCONF, RE_CONFIG or SHUTDOWN of an association that no call of the host, of this
+    association or of one not known, may have caused before. A RE_CONFIG may also answer one of the peer.
     """
-    caused = is_type(ChunkType.INIT, ChunkType.ASCONF, ChunkType.RE_CONFIG, ChunkType.SHUTDOWN)
     hosts = t.endpoints.select(*ENDPOINT, "host").drop_nulls()
+    answers = t.chunks.filter(is_type(ChunkType.RE_CONFIG)).select("association", peer(), "packet", "type")
     packets = (
-        t.chunks.filter(caused & pl.col("association").is_not_null())
+        t.chunks.filter(is_type(*CAUSES) & pl.col("association").is_not_null())
         .unique([*ENDPOINT, "type"], keep="first", maintain_order=True)
-        .join(hosts, on=ENDPOINT)
-        .select("host", "packet", "frame", "chunk", "time_ns", "type_name", *ENDPOINT)
+        .join(hosts, on=ENDPOINT, maintain_order="left")
+        .join(
+            answers.group_by(*ENDPOINT, "type").agg(asked=pl.col("packet").min()),
+            on=[*ENDPOINT, "type"],
+            how="left",
+            maintain_order="left",
+        )
+        .filter((pl.col("asked") > pl.col("packet")).fill_null(True))
+        .select("host", "packet", "frame", "chunk", "time_ns", "type", "type_name", *ENDPOINT)
     )
-    causing = [*SETS_UP, "close", "shutdown", "sctp_bindx", "setsockopt"]
-    during = pl.col("time_ns").is_between("start_ns", "end_ns")
-    causes = t.calls.filter(pl.col("name").is_in(causing)).select("host", "start_ns", "end_ns", cause="call")
-    explained = packets.join(causes, on="host").filter(during).select("packet", "cause")
+    late = late_bindx(t).select("call", binds_late=pl.lit(True)).unique()
+    others = t.calls.join(calls.select("call"), on="call", how="anti", maintain_order="left").join(
+        late, on="call", how="left", maintain_order="left"
+    )
+    since = pl.concat(
+        [
+            others.filter(may_cause)
+            .group_by("host", "association")
+            .agg(since=pl.col("start_ns").min())
+            .with_columns(type=pl.lit(int(type), pl.UInt8))
+            for type, may_cause in CAUSES.items()
+        ]
+    )
+    unknown = since.filter(pl.col("association").is_null()).select("host", "type", since_unknown="since")
+    unexplained = (
+        packets.join(since, on=["host", "association", "type"], how="left", maintain_order="left")
+        .join(unknown, on=["host", "type"], how="left", maintain_order="left")
+        .filter((pl.min_horizontal("since", "since_unknown") > pl.col("time_ns")).fill_null(True))
+    )
     violations = (
         calls.select("host", "call", "name", "start_ns", "end_ns")
-        .join(packets, on="host", maintain_order="left")
-        .filter(during)
-        .join(explained, on="packet", how="left", maintain_order="left")
-        .filter(
-            (pl.col("cause").is_null() | (pl.col("cause") == pl.col("call"))).all().over("call", "packet")
+        .sort("start_ns")
+        .join_asof(
+            unexplained.sort("time_ns"),
+            left_on="start_ns",
+            right_on="time_ns",
+            by="host",
+            strategy="forward",
+            coalesce=False,
+            check_sortedness=False,
         )
+        .filter(pl.col("time_ns") <= pl.col("end_ns"))
     )
     actual = pl.format("{} during {}()", "type_name", "name")
     return Judgement(calls, found(violations, "no packet", actual))

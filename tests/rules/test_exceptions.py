@@ -55,6 +55,22 @@ def test_nothing_is_broken(capture, change_it):
     assert broken(story) == {}
 
 
+@innocent("one_to_one")
+def a_call_that_runs_while_an_earlier_one_takes_effect(story):
+    """shutdown() returns at once; SHUTDOWN leaves when all DATA is acknowledged."""
+    leaving = find(story, T.SHUTDOWN)
+    cause = alter(story, call(story, "shutdown"), end_ns=leaving.time_ns - 20_000)
+    story.calls.append(
+        cause._replace(
+            start_ns=leaving.time_ns - 10_000,
+            end_ns=leaving.time_ns + 10_000,
+            name="getsockopt",
+            arguments={"option": "SCTP_STATUS"},
+            result={},
+        )
+    )
+
+
 def status(story: Story, rule: str) -> Status:
     return next(result.status for result in verdict(story).results if result.rule.id == rule)
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import WILDCARDS, causes_no_packet, of_associations, succeeded
+from sctpinspect.rules.calls import WILDCARDS, causes_no_packet, late_bindx, of_associations, succeeded
 from sctpinspect.rules.queries import announced, beside_own, found
 from sctpinspect.tables.associations import ENDPOINT
 
@@ -60,6 +60,7 @@ def bind_no_packet(t: View) -> Judgement:
     Known exceptions: sctp_bindx() on a socket with associations, which may send an ASCONF.
     References: RFC 6458 §3.1.2; RFC 6458 §4.1.2; RFC 6458 §9.1.
     """
-    late = of_associations(t, succeeded(t, "sctp_bindx")).filter(pl.col("end_ns") > pl.col("first_ns"))
-    calls = succeeded(t, "bind", "sctp_bindx", "listen").join(late.select("call"), on="call", how="anti")
+    calls = succeeded(t, "bind", "sctp_bindx", "listen").join(
+        late_bindx(t).select("call"), on="call", how="anti"
+    )
     return causes_no_packet(t, calls)
