@@ -13,7 +13,7 @@ from scapy.utils import RawPcapReader
 
 Blocks = list[bytes]
 
-_INTERFACE, _STATISTICS, _PACKET = 1, 5, 6
+_INTERFACE, _STATISTICS, _PACKET, _JOURNAL = 1, 5, 6, 9
 
 
 def blocks_of(path: Path) -> Blocks:
@@ -42,6 +42,11 @@ def is_packet(block: bytes) -> bool:
 def packets_in(blocks: Blocks) -> list[int]:
     """The indices of the blocks that are packets."""
     return [index for index, block in enumerate(blocks) if is_packet(block)]
+
+
+def journal_in(blocks: Blocks) -> list[int]:
+    """The indices of the blocks that are entries of the journal."""
+    return [index for index, block in enumerate(blocks) if _type(block) == _JOURNAL]
 
 
 def without(blocks: Blocks, indices: Iterable[int]) -> Blocks:

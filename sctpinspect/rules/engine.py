@@ -29,6 +29,7 @@ _NO_REASONS = pl.DataFrame(schema=_REASONS)
 _SUBJECT = {"association": pl.UInt32, "side": pl.UInt8}
 _OF_VIOLATIONS = [*_SUBJECT, "frame", "frames", "chunk", "call", "expected", "actual", "certain"]
 _WANTS = {Level.MUST: "requires", Level.SHOULD: "recommends", Level.INFO: "expects"}
+_OF_THE_CAPTURE = ["frames_dropped", "drops_unknown", "snaplen"]
 _NOT_SANDBOXED = {
     Need.AT_SENDER: "packets may be captured out of the order they were sent in, or not on every path",
     Need.DELIVERY: "the capture does not show whether what was sent arrived",
@@ -195,13 +196,17 @@ def _lacking(seen: View) -> dict[Need, pl.DataFrame]:
         of_peer = completeness.filter(pl.col("kind").is_in(list(need.peer_kinds))).select(
             "association", peer().alias("side"), "reason"
         )
+        # what the capture as a whole lacks concerns packets and calls of no association too
+        whole = completeness.filter(
+            pl.col("kind").is_in(list(need.kinds)) & pl.col("kind").is_in(_OF_THE_CAPTURE)
+        ).select(pl.lit(None, pl.UInt32).alias("association"), pl.lit(None, pl.UInt8).alias("side"), "reason")
         everywhere = associations.clear() if seen.recipe or not need.sandboxed else associations
         unseen = everywhere.select(
             "association",
             pl.lit(None, pl.UInt8).alias("side"),
             pl.lit(_NOT_SANDBOXED.get(need), pl.String).alias("reason"),
         )
-        return pl.concat([own, of_peer, unseen])
+        return pl.concat([own, of_peer, whole.unique(), unseen])
 
     return {need: lack(need) for need in Need}
 
@@ -213,12 +218,12 @@ def _union(lacking: dict[Need, pl.DataFrame], needs: Iterable[Need]) -> pl.DataF
 def _apart(rows: pl.DataFrame, unfit: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows whose association and side are not in `unfit`, and those that are, with each `reason`.
 
-    A null side stands for both. Rows of no association are fit.
+    A null side stands for both.
     """
     if unfit.is_empty() or rows.is_empty():
         return rows, rows.clear().with_columns(reason=pl.lit(None, pl.String))
     numbered = rows.with_row_index("row")
-    met = numbered.join(unfit.rename({"side": "unfit_side"}), on="association").filter(
+    met = numbered.join(unfit.rename({"side": "unfit_side"}), on="association", nulls_equal=True).filter(
         pl.col("side").is_null() | pl.col("unfit_side").is_null() | (pl.col("side") == pl.col("unfit_side"))
     )
     fit = numbered.join(met, on="row", how="anti", maintain_order="left").drop("row")

@@ -15,7 +15,7 @@ BOTH = ["RFC 6458 §3.1.4", "RFC 6458 §4.1.8"]
     "rfc6458/3.1.4/send-message-to-data",
     level=Level.MUST,
     cites=[*BOTH, "RFC 9260 §6.9"],
-    to_fail=[Need.NO_LOSS],
+    to_fail=[Need.HANDSHAKE, Need.NO_LOSS],
 )
 def send_message_to_data(t: View) -> Judgement:
     """Each successful send is one user message with the bytes that were given.
@@ -67,8 +67,8 @@ def message_has_send(t: View) -> Judgement:
     Why it matters: a stack must not invent or repeat user messages.
     What the capture must contain: the journal of the sender. A violation counts only with the handshake: else
     the send may have come before the capture starts.
-    Known exceptions: a message not whole in the capture is not judged, nor a host with sends whose
-    association is not known.
+    Known exceptions: a message not whole in the capture is not judged, nor one before the first or after the
+    last call in the journal of its host, nor a host with sends whose association is not known.
     References: RFC 6458 §3.1.4; RFC 6458 §4.1.8.
     """
     lost = t.calls.filter(
@@ -77,8 +77,13 @@ def message_has_send(t: View) -> Judgement:
     unclear = t.endpoints.join(lost, on="host", how="semi").select(
         *ENDPOINT, reason=pl.lit("which association some sends of its host belong to is not known")
     )
-    subjects = t.sent_messages.filter(pl.col("message").is_not_null() & pl.col("complete")).join(
-        unclear, on=ENDPOINT, how="anti", maintain_order="left"
+    covered = t.calls.group_by("host").agg(pl.col("start_ns").min(), pl.col("end_ns").max())
+    journals = t.endpoints.join(covered, on="host").select(*ENDPOINT, begun_ns="start_ns", over_ns="end_ns")
+    subjects = (
+        t.sent_messages.filter(pl.col("message").is_not_null() & pl.col("digest").is_not_null())
+        .join(unclear, on=ENDPOINT, how="anti", maintain_order="left")
+        .join(journals, on=ENDPOINT, maintain_order="left")
+        .filter(pl.col("first_ns").is_between("begun_ns", "over_ns"))
     )
     violations = subjects.filter(pl.col("call").is_null())
     actual = pl.format("a message of {} bytes on stream {} that no call sent", "length", "stream")

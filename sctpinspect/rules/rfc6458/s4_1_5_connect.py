@@ -44,13 +44,22 @@ def connect_errno(t: View) -> Judgement:
 
     What it checks: that an ABORT or an ICMP error from one of the addresses given came while the call ran.
     Why it matters: "refused" tells the user that the host is there and the port is closed.
-    What the capture must contain: the journal, and no drops.
+    What the capture must contain: the journal, no drops, and whole packets.
     Known exceptions: none.
     References: RFC 6458 §4.1.5.
     """
-    subjects = t.calls.filter(
-        pl.col("name").is_in(["connect", "sctp_connectx"]) & (pl.col("errno") == "ECONNREFUSED")
-    ).with_columns(peers=pl.coalesce("addresses", pl.concat_list("address")))
+    cut = t.packets.select(is_cut=(pl.col("captured_length") < pl.col("length")).any())
+    refused_calls = (
+        t.calls.filter(
+            pl.col("name").is_in(["connect", "sctp_connectx"]) & (pl.col("errno") == "ECONNREFUSED")
+        )
+        .with_columns(peers=pl.coalesce("addresses", pl.concat_list("address")))
+        .join(cut, how="cross", maintain_order="left")
+    )
+    subjects = refused_calls.filter(~pl.col("is_cut"))
+    unclear = refused_calls.filter("is_cut").select(
+        "association", reason=pl.lit("packets are cut, among them perhaps the ABORT that refused")
+    )
     refusals = pl.concat(
         [
             t.chunks.filter(is_type(ChunkType.ABORT)).select(
@@ -66,4 +75,6 @@ def connect_errno(t: View) -> Judgement:
         .select("call")
     )
     violations = subjects.join(refused, on="call", how="anti", maintain_order="left")
-    return Judgement(subjects, found(violations, "an ABORT or an ICMP error", "ECONNREFUSED without either"))
+    return Judgement(
+        subjects, found(violations, "an ABORT or an ICMP error", "ECONNREFUSED without either"), unclear
+    )

@@ -74,7 +74,12 @@ def comm_up_streams(t: View) -> Judgement:
     return streams_are_negotiated(t, calls)
 
 
-@rule("rfc6458/6.1.1/notify-shutdown-comp", level=Level.MUST, cites=["RFC 6458 §6.1.1", "RFC 9260 §9.2"])
+@rule(
+    "rfc6458/6.1.1/notify-shutdown-comp",
+    level=Level.MUST,
+    cites=["RFC 6458 §6.1.1", "RFC 9260 §9.2"],
+    to_fail=[Need.NO_LOSS],
+)
 def notify_shutdown_comp(t: View) -> Judgement:
     """SCTP_SHUTDOWN_COMP comes once the shutdown sequence is over.
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import SETS_UP
+from sctpinspect.rules.calls import SETS_UP, SOCKET, succeeded
 from sctpinspect.rules.queries import first_inits, found
 from sctpinspect.tables.associations import ENDPOINT
 
@@ -15,16 +15,19 @@ def implicit_setup(t: View) -> Judgement:
     What it checks: where no connect() or sctp_connectx() came first, that the INIT leaves after the first
     send began, for the address and port that it names.
     Why it matters: one-to-many programs often never connect.
-    What the capture must contain: the journal of the initiator and the handshake.
+    What the capture must contain: the journal of the initiator, from the making of the socket on, and the
+    handshake.
     Known exceptions: none.
     References: RFC 6458 §7.5.
     """
+    made = succeeded(t, "socket").select(SOCKET)
     calls = (
         t.calls.filter(
             pl.col("name").is_in(SETS_UP)
             & (pl.col("errno").is_null() | (pl.col("errno") == "EINPROGRESS"))
             & pl.col("association").is_not_null()
         )
+        .join(made, on=SOCKET, how="semi", maintain_order="left")
         .unique(ENDPOINT, keep="first", maintain_order=True)
         .filter(~pl.col("name").is_in(["connect", "sctp_connectx"]) & pl.col("address").is_not_null())
         .select(*ENDPOINT, "call", "name", "address", "port", "start_ns")

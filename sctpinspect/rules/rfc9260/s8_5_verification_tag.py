@@ -32,7 +32,7 @@ def vtag_equals_peer_initiate_tag(t: View) -> Judgement:
     What the capture must contain: the handshake. Where it may lack an INIT ACK, a violation counts only if
     other packets of the same endpoint carry the right tag.
     Known exceptions: INIT, INIT ACK, COOKIE ECHO, ABORT and SHUTDOWN COMPLETE have rules of their own.
-    References: RFC 9260 §8.5; RFC 9260 §3.1.
+    References: RFC 9260 §8.5; RFC 9260 §3.1; RFC 9260 §8.5.1 (E).
     """
     others = t.chunks.filter(is_type(*_WITH_RULES_OF_THEIR_OWN)).select("packet")
     subjects = beside_peer(
