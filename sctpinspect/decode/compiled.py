@@ -1,0 +1,49 @@
+"""How the loops over bytes are compiled: by Numba, once for each version of their source.
+
+Numba notices a change in the file of a function, not in what it calls from other files. So the compiled
+code of this package lies in a folder named after the contents of all its modules.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import numba
+from numba.core import config
+
+Function = TypeVar("Function", bound=Callable)
+
+
+def compiled(function: Function) -> Function:
+    """`function` as machine code, kept for the next start; uncompiled under NUMBA_DISABLE_JIT=1.
+
+    It may use integers and arrays of `sctpinspect.decode.rows`, and functions compiled in this way. Its
+    result must not depend on integers wrapping at 64 bits, for uncompiled they do not.
+    """
+    for folder in _folders():
+        before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
+        try:
+            return numba.njit(function, cache=True, nogil=True)  # type: ignore[no-any-return]
+        except RuntimeError:  # nothing can be written there
+            continue
+        finally:
+            config.CACHE_DIR = before
+    return numba.njit(function, nogil=True)  # type: ignore[no-any-return]
+
+
+@cache
+def _folders() -> list[Path]:
+    """Where compiled code may be kept, best first: beside the source, where all users find it."""
+    here = Path(__file__).parent
+    state = hashlib.blake2b(digest_size=8)
+    for module in sorted(here.glob("*.py")):
+        state.update(module.read_bytes())
+    name = f"compiled-{state.hexdigest()}"
+    folders = [here / "__pycache__" / name]
+    try:
+        folders.append(Path.home() / ".cache" / "sctpinspect" / name)
+    except RuntimeError:  # no home
+        pass
+    return folders
