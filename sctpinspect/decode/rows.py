@@ -46,3 +46,60 @@ PACKET = np.dtype(
         ("defect", np.uint8),  # index into `defects.NAMES`; 0: none
     ]
 )
+
+CHUNK = np.dtype(
+    [
+        ("packet", np.uint32),  # index into the packets
+        ("chunk", np.uint16),  # index in its packet
+        ("type", np.uint8),
+        ("flags", np.uint8),
+        ("length", np.uint16),  # as the length field says
+        ("padding", np.int8),  # 1: its pad bytes are zero; 0: they are not; -1: none, or not captured
+        ("defect", np.uint8),  # index into `defects.NAMES`; 0: none
+        ("offset", np.uint32),  # where it begins in its packet
+        ("words", np.uint32, 5),  # the first of its value, as far as captured
+        ("at_hand", np.uint16),  # bytes of its value in the capture
+        ("has_fields", np.bool_),  # the value is as long as the fields of its type
+        ("is_whole", np.bool_),  # the value is wholly in the capture
+        ("value_begin", np.int64),
+        # of user data
+        ("payload_length", np.uint16),
+        ("payload_digest", np.uint32),  # as by `journal.digest`; means something only where is_whole
+    ]
+)
+
+TLV = np.dtype(
+    [
+        ("packet", np.uint32),
+        ("chunk", np.uint16),
+        ("index", np.uint16),  # in its chunk
+        ("chunk_type", np.uint8),
+        ("type", np.uint16),  # parameter type or cause code
+        ("length", np.uint16),
+        ("padding", np.int8),  # as in CHUNK
+        ("defect", np.uint8),
+        ("offset", np.uint32),  # where it begins in its packet
+        ("is_whole", np.bool_),
+        ("value_begin", np.int64),
+        # of the address in it
+        ("family", np.uint8),  # 4, 6; 0: none
+        ("high", np.uint64),
+        ("low", np.uint64),
+    ]
+)
+"""A parameter or error cause."""
+
+GAP_BLOCK = np.dtype(
+    [
+        ("packet", np.uint32),
+        ("chunk", np.uint16),
+        ("index", np.uint16),  # in its chunk
+        ("kind", np.uint8),  # index into GAP_KINDS
+        ("start_offset", np.uint16),
+        ("end_offset", np.uint16),
+        ("start", np.uint32),  # first TSN
+        ("end", np.uint32),  # last TSN
+    ]
+)
+
+GAP_KINDS = ("gap", "nr_gap", "duplicate")
