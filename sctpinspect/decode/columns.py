@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sctpinspect.decode import calls, files, links, sctp
+from sctpinspect.decode import calls, files, sctp
+from sctpinspect.decode.addresses import addresses
+from sctpinspect.decode.packets import find_packets
 
 MAXIMUM_ROWS = 1_000_000
 """So many chunks, parameters, error causes and gap ack blocks are decoded: up to the verdict each takes a
@@ -82,18 +84,18 @@ def decode(path: str | Path, udp_ports: Iterable[int] = ()) -> Columns:
     """
     capture = files.open_capture(path)
     link_types = [interface.link_type for interface in capture.interfaces]
-    found = links.find_packets(capture.data, capture.frames, link_types, udp_ports)
+    found = find_packets(capture.data, capture.frames, link_types, udp_ports)
     rows = sctp.walk(capture.data, found.reassembled, found.packets, MAXIMUM_ROWS)
     packets = found.packets[: rows.packets]
     if len(packets) < len(found.packets):
         _cut_before(capture, capture.frames[found.packets[rows.packets]["frame"]]["number"])
-    addresses, sources, destinations = links.addresses(packets)
+    texts, sources, destinations = addresses(packets)
     return Columns(
         interfaces=capture.interfaces,
         frame_rows=capture.frames,
         packets=packets,
         rows=rows,
-        addresses=addresses,
+        addresses=texts,
         sources=sources,
         destinations=destinations,
         deliveries=_deliveries(capture),
@@ -102,7 +104,7 @@ def decode(path: str | Path, udp_ports: Iterable[int] = ()) -> Columns:
         events=calls.event_rows(capture.journal),
         data=Bytes(capture.data, found.reassembled),
         recipe=_recipe(capture.comments),
-        defects=capture.defects + [f"frames of link type {type} were not decoded" for type in found.unknown],
+        defects=capture.defects + [f"frames of link type {type} were not decoded" for type in found.unknown_links],
         frames=capture.frames_total,
     )
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sctpinspect.decode import defects
 from sctpinspect.decode.checksums import checksum, digest
 from sctpinspect.decode.compiled import compiled
+from sctpinspect.decode.octets import u16, u32, u64
 from sctpinspect.decode.rows import CHUNK, GAP_BLOCK, GAP_KINDS, TLV
 from sctpinspect.protocol import COMMON_HEADER_LENGTH, ChunkType, ParameterType
 
@@ -150,21 +151,6 @@ _ABORT, _ERROR = int(ChunkType.ABORT), int(ChunkType.ERROR)
 _IPV4_ADDRESS, _IPV6_ADDRESS = int(ParameterType.IPV4_ADDRESS), int(ParameterType.IPV6_ADDRESS)
 _ADD, _DELETE = int(ParameterType.ADD_IP_ADDRESS), int(ParameterType.DELETE_IP_ADDRESS)
 _SET_PRIMARY = int(ParameterType.SET_PRIMARY_ADDRESS)
-
-
-@compiled
-def u16(data: NDArray, at: int) -> int:
-    return np.int64(data[at]) << 8 | np.int64(data[at + 1])
-
-
-@compiled
-def u32(data: NDArray, at: int) -> int:
-    return u16(data, at) << 16 | u16(data, at + 2)
-
-
-@compiled
-def _u64(data: NDArray, at: int) -> int:
-    return np.uint64(u32(data, at)) << np.uint64(32) | np.uint64(u32(data, at + 4))
 
 
 @compiled
@@ -465,5 +451,5 @@ def _address(data: NDArray, type: int, begin: int, end: int, row: NDArray) -> No
         row["low"] = u32(data, begin)
     elif type == _IPV6_ADDRESS and end - begin == 16:
         row["family"] = 6
-        row["high"] = _u64(data, begin)
-        row["low"] = _u64(data, begin + 8)
+        row["high"] = u64(data, begin)
+        row["low"] = u64(data, begin + 8)

@@ -12,7 +12,7 @@ from sctpinspect.decode import Columns
 from sctpinspect.decode.calls import CALL_COLUMNS, EVENT_COLUMNS
 from sctpinspect.decode.columns import ICMP_ERROR_COLUMNS, Bytes
 from sctpinspect.decode.defects import NAMES
-from sctpinspect.decode.links import address_texts
+from sctpinspect.decode.addresses import address_texts
 from sctpinspect.decode.rows import GAP_KINDS
 from sctpinspect.protocol import PPID_NAMES, CauseCode, ChunkType, ParameterType
 from sctpinspect.tables.schema import TABLES, Schema
@@ -329,6 +329,7 @@ def _tlvs(columns: Columns, rows: NDArray, table: str) -> pl.DataFrame:
         ).with_columns(
             _defect(),
             _padding(),
+            address=_where(pl.col("family") > 0, "address"),
             code="type",
             code_name=_name_of(CauseCode, "type"),
             type_name=_name_of(ParameterType, "type"),
