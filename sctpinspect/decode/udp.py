@@ -1,0 +1,194 @@
+"""What UDP carries: SCTP (RFC 6951) on known ports and on those where it proves to be, and tunnels.
+
+SCTP proves to be in UDP by a payload that is a whole SCTP packet: its CRC32c is right, and its chunks end
+where it ends. Then all that its two UDP ports exchange is SCTP.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sctpinspect.decode.checksums import checksum
+from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.layers import ETHERNET, IP, MPLS, NOTHING, PPP
+from sctpinspect.decode.links import Bounds, next_protocol
+from sctpinspect.decode.network import gre
+from sctpinspect.decode.octets import u16, u32
+from sctpinspect.protocol import COMMON_HEADER_LENGTH, UDP_ENCAPSULATION_PORT
+
+MAXIMUM_LEARNED = 4096
+"""So many pairs of ports are learned."""
+
+_USUAL, _GIVEN = 1, 2
+
+
+def known_ports(given: Iterable[int]) -> NDArray[np.uint8]:
+    """For each port whether it carries SCTP: the usual one, those given."""
+    ports = np.zeros(1 << 16, dtype=np.uint8)
+    ports[UDP_ENCAPSULATION_PORT] = _USUAL
+    for port in given:
+        ports[port] = _GIVEN
+    return ports
+
+
+def no_pairs() -> NDArray[np.int64]:
+    """A hash table of learned pairs of ports, empty; its last number counts them."""
+    table = np.full((1 << 16) + 1, -1, dtype=np.int64)
+    table[-1] = 0
+    return table
+
+
+def pairs(table: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """The learned pairs, in order, each with the smaller port first."""
+    return [(int(pair) >> 16, int(pair) & 0xFFFF) for pair in np.sort(table[:-1][table[:-1] >= 0])]
+
+
+@compiled_without_arrays
+def _slot(table: NDArray, pair: int) -> int:
+    """Where a pair stands in the table, or is to be put."""
+    slot = ((pair >> 16) * 31 + pair * 40503) & 0xFFFF
+    while table[slot] >= 0 and table[slot] != pair:
+        slot = (slot + 1) & 0xFFFF
+    return slot
+
+
+@compiled_without_arrays
+def _pair(one: int, other: int) -> int:
+    return min(one, other) << 16 | max(one, other)
+
+
+@compiled_without_arrays
+def carries_sctp(
+    data: NDArray,
+    ports: NDArray,
+    learned: NDArray,
+    source: int,
+    destination: int,
+    begin: int,
+    end: int,
+    stated_end: int,
+) -> bool:
+    """Whether the payload is SCTP by what is known of its ports.
+
+    Other services' clients can have got the usual port too: if it is but one of the two, chunks must follow.
+    """
+    kinds = ports[source] | ports[destination]
+    if kinds >= _GIVEN or (kinds and source == destination):
+        return True
+    if learned[-1] and learned[_slot(learned, _pair(source, destination))] >= 0:
+        return True
+    return kinds == _USUAL and _are_chunks(data, begin, end, stated_end)
+
+
+@compiled_without_arrays
+def learn(data: NDArray, learned: NDArray, source: int, destination: int, begin: int, end: int) -> bool:
+    """Whether the payload data[begin:end] proves to be SCTP. Its ports are learned then."""
+    if end - begin < COMMON_HEADER_LENGTH + 4 or (end - begin) & 3:
+        return False
+    if not _are_chunks(data, begin, end, end) or checksum(data, begin, end) != u32(data, begin + 8):
+        return False
+    if learned[-1] < MAXIMUM_LEARNED:
+        pair = _pair(source, destination)
+        slot = _slot(learned, pair)
+        if learned[slot] < 0:
+            learned[slot] = pair
+            learned[-1] += 1
+    return True
+
+
+@compiled_without_arrays
+def _are_chunks(data: NDArray, begin: int, end: int, stated_end: int) -> bool:
+    """Whether chunks follow a common header up to where the packet ends, as far as data[begin:end] shows it."""
+    begin += COMMON_HEADER_LENGTH
+    if begin + 4 > stated_end:
+        return False
+    while begin + 4 <= end:
+        length = u16(data, begin + 2)
+        if length < 4 or begin + length > stated_end:
+            return False
+        begin += length + 3 & ~3
+    return begin >= stated_end or end < stated_end
+
+
+@compiled_without_arrays
+def tunnel(data: NDArray, source: int, destination: int, begin: int, end: int) -> Bounds:
+    """What a payload to or from the port of a tunnel carries."""
+    for port in (destination, source):
+        if port == 2152:
+            return _gtp(data, begin, end)
+        if port == 4789 or port == 8472:
+            return _vxlan(data, begin, end)
+        if port == 4790:
+            return _vxlan_gpe(data, begin, end)
+        if port == 6081:
+            return _geneve(data, begin, end)
+        if port == 6635:  # RFC 7510
+            return MPLS, begin, end
+        if port == 4754:  # RFC 8086
+            return gre(data, begin, end)
+        if port == 1701:
+            return _l2tp(data, begin, end)
+        if port == 3544 and begin < end and data[begin] >> 4 == 6:  # Teredo, RFC 4380
+            return IP, begin, end
+    return NOTHING, begin, end
+
+
+@compiled_without_arrays
+def _gtp(data: NDArray, begin: int, end: int) -> Bounds:
+    """A G-PDU of GTP-U (3GPP TS 29.281 §5), with an IP packet in it."""
+    if end - begin < 8 or data[begin] & 0xF0 != 0x30 or data[begin + 1] != 255:
+        return NOTHING, begin, end
+    flags = np.int64(data[begin])
+    end = min(end, begin + 8 + u16(data, begin + 2))
+    begin += 8
+    if flags & 7:
+        begin += 4
+        while flags & 4 and begin <= end and data[begin - 1]:  # extension headers
+            if begin >= end or data[begin] == 0:
+                return NOTHING, begin, end
+            begin += 4 * np.int64(data[begin])
+    return IP, begin, end
+
+
+@compiled_without_arrays
+def _vxlan(data: NDArray, begin: int, end: int) -> Bounds:
+    """RFC 7348 §5"""
+    if end - begin < 8 or not data[begin] & 8:
+        return NOTHING, begin, end
+    return ETHERNET, begin + 8, end
+
+
+@compiled_without_arrays
+def _vxlan_gpe(data: NDArray, begin: int, end: int) -> Bounds:
+    """draft-ietf-nvo3-vxlan-gpe: its next protocols are those of RFC 8300."""
+    if end - begin < 8 or not data[begin] & 4:
+        return _vxlan(data, begin, end)
+    return next_protocol(np.int64(data[begin + 3])), begin + 8, end
+
+
+@compiled_without_arrays
+def _geneve(data: NDArray, begin: int, end: int) -> Bounds:
+    """RFC 8926 §3.4"""
+    if end - begin < 8 or data[begin] >> 6:
+        return NOTHING, begin, end
+    return u16(data, begin + 2), begin + 8 + 4 * (np.int64(data[begin]) & 0x3F), end
+
+
+@compiled_without_arrays
+def _l2tp(data: NDArray, begin: int, end: int) -> Bounds:
+    """A data message of L2TP version 2 (RFC 2661 §3.1), with PPP in it."""
+    if end - begin < 2 or u16(data, begin) & 0x800F != 2:
+        return NOTHING, begin, end
+    flags = u16(data, begin)
+    begin += 2
+    if flags & 0x4000:  # length
+        begin += 2
+    begin += 4
+    if flags & 0x0800:  # numbers
+        begin += 4
+    if flags & 0x0200:  # offset
+        if end - begin < 2:
+            return NOTHING, begin, end
+        begin += 2 + u16(data, begin)
+    return PPP, begin, end
