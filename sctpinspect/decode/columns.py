@@ -70,7 +70,7 @@ class Columns:
 
 
 class Delivery(NamedTuple):
-    """What an impaired link did to a packet: `delivered`, `lost` or `duplicated`, and when it left the link."""
+    """What an impaired link did to a packet (`delivered`, `lost`, `duplicated`), and when it left the link."""
 
     kind: str
     delivered_ns: int | None
@@ -85,6 +85,7 @@ def decode(path: str | Path, udp_ports: Iterable[int] = ()) -> Columns:
     capture = files.open_capture(path)
     link_types = [interface.link_type for interface in capture.interfaces]
     found = find_packets(capture.data, capture.frames, link_types, udp_ports)
+    unknown = [f"frames of link type {type} were not decoded" for type in found.unknown_links]
     rows = sctp.walk(capture.data, found.reassembled, found.packets, MAXIMUM_ROWS)
     packets = found.packets[: rows.packets]
     if len(packets) < len(found.packets):
@@ -104,7 +105,7 @@ def decode(path: str | Path, udp_ports: Iterable[int] = ()) -> Columns:
         events=calls.event_rows(capture.journal),
         data=Bytes(capture.data, found.reassembled),
         recipe=_recipe(capture.comments),
-        defects=capture.defects + [f"frames of link type {type} were not decoded" for type in found.unknown_links],
+        defects=capture.defects + unknown,
         frames=capture.frames_total,
     )
 

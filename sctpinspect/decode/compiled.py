@@ -6,6 +6,7 @@ code of this package lies in a folder named after the contents of all its module
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -54,8 +55,6 @@ def _folders() -> list[Path]:
         state.update(module.read_bytes())
     name = f"compiled-{state.hexdigest()}"
     folders = [here / "__pycache__" / name]
-    try:
+    with suppress(RuntimeError):  # no home
         folders.append(Path.home() / ".cache" / "sctpinspect" / name)
-    except RuntimeError:  # no home
-        pass
     return folders

@@ -214,7 +214,19 @@ def _packet(
     while at + 4 <= end:
         length = u16(data, at + 2)
         _chunk(
-            data, number, index, begin, at, end, stated_end, cut, chunks, parameters, causes, gap_blocks, counts
+            data,
+            number,
+            index,
+            begin,
+            at,
+            end,
+            stated_end,
+            cut,
+            chunks,
+            parameters,
+            causes,
+            gap_blocks,
+            counts,
         )
         index += 1
         if length < 4:  # where the next one begins is not known
@@ -294,7 +306,19 @@ def _chunk(
         found = _gap_blocks(data, number, index, type, begin, end, stated_end, gap_blocks, counts)
     elif type == _ABORT or type == _ERROR:
         found = _tlvs(
-            data, number, index, type, packet_begin, begin, end, stated_end, cut, _CAUSE, causes, counts, _CAUSES
+            data,
+            number,
+            index,
+            type,
+            packet_begin,
+            begin,
+            end,
+            stated_end,
+            cut,
+            _CAUSE,
+            causes,
+            counts,
+            _CAUSES,
         )
     elif _TLVS_OF[type] >= 0:
         found = _tlvs(

@@ -86,22 +86,24 @@ def _messages(fragments: pl.DataFrame, chunks: pl.DataFrame, data: Bytes) -> pl.
         .sort("first_packet", "first_chunk")
         .with_row_index("message")
     )
-    return grouped.with_columns(
-        pl.Series("digest", list(_digests(grouped, data)), pl.UInt32),
+    whole = pl.col("complete") & pl.col("digests").list.eval(pl.element().is_not_null()).list.all()
+    joined = pl.DataFrame(
+        _digests(grouped.filter(whole & (pl.col("chunks") > 1)), data),
+        {"message": pl.UInt32, "joined": pl.UInt32},
+        orient="row",
+    )
+    return grouped.join(joined, on="message", how="left", maintain_order="left").with_columns(
+        digest=pl.when(whole).then(pl.coalesce("joined", pl.col("digests").list.first())),
         send_call=pl.lit(None, pl.UInt32),
         receive_call=pl.lit(None, pl.UInt32),
     )
 
 
-def _digests(messages: pl.DataFrame, data: Bytes) -> Iterator[int | None]:
-    """The digest of each message; None unless all of it is in the capture."""
-    for complete, digests, offsets, lengths in messages.select(
-        "complete", "digests", "offsets", "lengths"
-    ).iter_rows():
-        if not complete or None in digests:
-            yield None
-        else:
-            found = digests[0]
-            for offset, length in zip(offsets[1:], lengths[1:], strict=True):
-                found = digest(data.slice(offset, length), found)
-            yield found
+def _digests(messages: pl.DataFrame, data: Bytes) -> Iterator[tuple[int, int]]:
+    """The number and the digest of each message, put together from that of its first fragment on."""
+    rows = messages.select("message", "digests", "offsets", "lengths").iter_rows()
+    for message, digests, offsets, lengths in rows:
+        found = digests[0]
+        for offset, length in zip(offsets[1:], lengths[1:], strict=True):
+            found = digest(data.slice(offset, length), found)
+        yield message, found

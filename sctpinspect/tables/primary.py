@@ -9,10 +9,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from sctpinspect.decode import Columns
+from sctpinspect.decode.addresses import address_texts
 from sctpinspect.decode.calls import CALL_COLUMNS, EVENT_COLUMNS
 from sctpinspect.decode.columns import ICMP_ERROR_COLUMNS, Bytes
 from sctpinspect.decode.defects import NAMES
-from sctpinspect.decode.addresses import address_texts
 from sctpinspect.decode.rows import GAP_KINDS
 from sctpinspect.protocol import PPID_NAMES, CauseCode, ChunkType, ParameterType
 from sctpinspect.tables.schema import TABLES, Schema
@@ -43,13 +43,14 @@ def primary(columns: Columns) -> dict[str, pl.DataFrame]:
     Columns that need associations (association, side, path, message, is_retransmission, acked_frame)
     are null. `packets.is_copy` is worked out here.
     """
+    packets = _packets(columns)
     return {
         "interfaces": _interfaces(columns),
-        "packets": _packets(columns),
-        "chunks": _chunks(columns),
-        "parameters": _tlvs(columns, columns.rows.parameters, "parameters"),
-        "causes": _tlvs(columns, columns.rows.causes, "causes"),
-        "gap_blocks": _gap_blocks(columns),
+        "packets": packets,
+        "chunks": _chunks(columns, packets),
+        "parameters": _tlvs(columns, packets, "parameters"),
+        "causes": _tlvs(columns, packets, "causes"),
+        "gap_blocks": _gap_blocks(columns, packets),
         "icmp_errors": _of_rows("icmp_errors", ICMP_ERROR_COLUMNS, columns.icmp_errors),
         "calls": _of_rows("calls", CALL_COLUMNS, columns.calls),
         "events": _of_rows("events", EVENT_COLUMNS, columns.events),
@@ -113,21 +114,20 @@ def _interfaces(columns: Columns) -> pl.DataFrame:
 
 def _packets(columns: Columns) -> pl.DataFrame:
     packets = columns.packets
-    frames = columns.frame_rows[packets["frame"]]
+    of_frames = {
+        column: columns.frame_rows[field][packets["frame"]]
+        for column, field in (("number", "number"), ("time_ns", "time_ns"), ("interface", "interface"))
+    }
     texts = pl.lit(pl.Series(columns.addresses, dtype=pl.String))
     known = pl.col("captured_length")
-    delivery, delivered_ns = _deliveries(columns)
     return _conform(
         _frame(
             packets,
-            number=np.ascontiguousarray(frames["number"]),
-            time_ns=np.ascontiguousarray(frames["time_ns"]),
-            interface=np.ascontiguousarray(frames["interface"]),
+            **of_frames,
             source=columns.sources,
             destination=columns.destinations,
             checksum_state=_checksum_states(columns),
-            delivery=delivery,
-            delivered_ns=delivered_ns,
+            **_deliveries(columns),
             is_copy=_copies(columns),
         )
         .with_row_index("packet")
@@ -150,30 +150,29 @@ def _packets(columns: Columns) -> pl.DataFrame:
     )
 
 
-def _deliveries(columns: Columns) -> tuple[pl.Series, pl.Series]:
+def _deliveries(columns: Columns) -> dict[str, pl.Series]:
     """What impaired links did to the packets, and when they left them."""
-    kinds: list[str | None] = [None] * len(columns.packets)
-    times: list[int | None] = [None] * len(columns.packets)
-    if columns.deliveries:
-        for packet, frame in enumerate(columns.packets["frame"].tolist()):
-            if frame in columns.deliveries:
-                kinds[packet], times[packet] = columns.deliveries[frame]
-    return pl.Series(kinds, dtype=pl.String), pl.Series(times, dtype=pl.Int64)
+    if not columns.deliveries:
+        return {}
+    found = [columns.deliveries.get(frame, (None, None)) for frame in columns.packets["frame"].tolist()]
+    return {
+        "delivery": pl.Series([kind for kind, _ in found], dtype=pl.String),
+        "delivered_ns": pl.Series([time_ns for _, time_ns in found], dtype=pl.Int64),
+    }
 
 
 def _checksum_states(columns: Columns) -> pl.Series:
     """What each checksum field is worth; a field of zero is taken as left to the sender's network device."""
-    packets = columns.packets
+    packets, checksum = columns.packets, columns.packets["checksum"]
     is_whole = (packets["captured_length"] >= np.maximum(packets["length"], 12)) & ~packets["is_fragment"]
-    checksum = packets["checksum"]
-    state = np.select(
-        [~is_whole, checksum == packets["crc32c"], checksum == 0], ["not_captured", "good", "offloaded"], "bad"
-    ).tolist()
-    for packet in np.flatnonzero(is_whole & (checksum != packets["crc32c"]) & (checksum != 0)):
+    is_right = checksum == packets["crc32c"]
+    states = ["not_captured", "good", "offloaded", "bad", "adler32"]
+    state = np.select([~is_whole, is_right, checksum == 0], [0, 1, 2], 3).astype(np.uint8)
+    for packet in np.flatnonzero(state == states.index("bad")):
         data = _packet_bytes(columns, packets[packet])
         if checksum[packet] == zlib.adler32(data[:8] + bytes(4) + data[12:]):  # RFC 2960 §6.8
-            state[packet] = "adler32"
-    return pl.Series(state, dtype=pl.String)
+            state[packet] = states.index("adler32")
+    return pl.Series(states).gather(state)
 
 
 def _packet_bytes(columns: Columns, packet: NDArray) -> bytes:
@@ -238,13 +237,13 @@ def _copies_among(columns: Columns, equal: list[int]) -> Iterator[bool]:
             del places[next(iter(places))]
 
 
-def _key(columns: Columns, rows: NDArray) -> dict[str, NDArray]:
+def _key(packets: pl.DataFrame, rows: NDArray) -> dict[str, pl.Series]:
     """`frame` and `time_ns` of each row's packet."""
-    frames = columns.frame_rows[columns.packets["frame"]]
-    return {name: frames[field][rows["packet"]] for name, field in (("frame", "number"), ("time_ns", "time_ns"))}
+    numbers = pl.Series(rows["packet"])
+    return {name: packets[name].gather(numbers) for name in ("frame", "time_ns")}
 
 
-def _chunks(columns: Columns) -> pl.DataFrame:
+def _chunks(columns: Columns, packets: pl.DataFrame) -> pl.DataFrame:
     chunks = columns.rows.chunks
     words = np.ascontiguousarray(chunks["words"].T)
     halves = {f"high{word}": (words[word] >> 16).astype(np.uint16) for word in (1, 2)}
@@ -262,11 +261,13 @@ def _chunks(columns: Columns) -> pl.DataFrame:
             chunks,
             **{f"word{index}": word for index, word in enumerate(words)},
             **halves,
-            **_key(columns, chunks),
+            **_key(packets, chunks),
             payload_offset=begins + np.where(chunks["type"] == ChunkType.DATA, 12, 16),
             value=_values(columns.data, begins, chunks["at_hand"], _has_value(chunks)),
         )
-        .with_columns(ppid=pl.when(pl.col("type").is_in(data)).then("word2").otherwise(_where(begins_message, "word3")))
+        .with_columns(
+            ppid=pl.when(pl.col("type").is_in(data)).then("word2").otherwise(_where(begins_message, "word3"))
+        )
         .with_columns(
             _defect(),
             _padding(),
@@ -277,7 +278,12 @@ def _chunks(columns: Columns) -> pl.DataFrame:
             mid=of(i_data, "word2"),
             fsn=of(i_data, pl.when(begins_message).then(pl.lit(0, pl.UInt32)).otherwise("word3")),
             ppid=of(USER_DATA, "ppid"),
-            ppid_name=of(USER_DATA, _where(first, pl.col("ppid").replace_strict(PPID_NAMES, default=None, return_dtype=pl.String))),
+            ppid_name=of(
+                USER_DATA,
+                _where(
+                    first, pl.col("ppid").replace_strict(PPID_NAMES, default=None, return_dtype=pl.String)
+                ),
+            ),
             unordered=of(USER_DATA, (pl.col("flags") & 4) > 0),
             beginning=of(USER_DATA, begins_message),
             ending=of(USER_DATA, (pl.col("flags") & 1) > 0),
@@ -287,7 +293,9 @@ def _chunks(columns: Columns) -> pl.DataFrame:
             payload_digest=of(USER_DATA, _where("is_whole", "payload_digest")),
             cumulative_tsn=of(_CUMULATIVE, "word0"),
             gap_block_count=of(_SACKS, "high2"),
-            duplicate_tsn_count=pl.coalesce(of([ChunkType.SACK], "low2"), of([ChunkType.NR_SACK], pl.col("word3") // 65536)),
+            duplicate_tsn_count=pl.coalesce(
+                of([ChunkType.SACK], "low2"), of([ChunkType.NR_SACK], pl.col("word3") // 65536)
+            ),
             a_rwnd=of([*_SACKS, *_OPENING], "word1"),
             initiate_tag=of(_OPENING, "word0"),
             outbound_streams=of(_OPENING, "high2"),
@@ -317,13 +325,13 @@ def _values(data: Bytes, begins: NDArray, lengths: NDArray, is_there: NDArray) -
     return pl.Series(values.tolist(), dtype=pl.Binary)
 
 
-def _tlvs(columns: Columns, rows: NDArray, table: str) -> pl.DataFrame:
+def _tlvs(columns: Columns, packets: pl.DataFrame, table: str) -> pl.DataFrame:
+    rows = columns.rows.causes if table == "causes" else columns.rows.parameters
     lengths = rows["length"].astype(np.int64) - 4
-    is_cause = table == "causes"
     return _conform(
         _frame(
             rows,
-            **_key(columns, rows),
+            **_key(packets, rows),
             value=_values(columns.data, _begins(columns, rows), lengths, rows["is_whole"]),
             address=pl.Series(address_texts(rows["family"], rows["high"], rows["low"]), dtype=pl.String),
         ).with_columns(
@@ -338,11 +346,11 @@ def _tlvs(columns: Columns, rows: NDArray, table: str) -> pl.DataFrame:
     )
 
 
-def _gap_blocks(columns: Columns) -> pl.DataFrame:
+def _gap_blocks(columns: Columns, packets: pl.DataFrame) -> pl.DataFrame:
     rows = columns.rows.gap_blocks
     is_gap = pl.col("kind") != GAP_KINDS.index("duplicate")
     return _conform(
-        _frame(rows, **_key(columns, rows)).with_columns(
+        _frame(rows, **_key(packets, rows)).with_columns(
             kind=pl.lit(pl.Series(GAP_KINDS, dtype=pl.String)).gather(pl.col("kind")),
             start_offset=_where(is_gap, "start_offset"),
             end_offset=_where(is_gap, "end_offset"),

@@ -166,7 +166,10 @@ GAP_BLOCKS: Schema = {
     **_CHUNK_KEY,
     "index": Column(U16, "index in the SACK, from 0, over its gap blocks, then its duplicates"),
     **_SENDER,
-    "kind": Column(pl.Enum(["gap", "nr_gap", "duplicate"]), "gap ack block, non-renegable one, or duplicate TSN"),
+    "kind": Column(
+        pl.Enum(["gap", "nr_gap", "duplicate"]),
+        "gap ack block, non-renegable one (NR_SACK), or duplicate TSN",
+    ),
     "start_offset": Column(U16, "gap ack block start field; null for a duplicate"),
     "end_offset": Column(U16, "gap ack block end field; null for a duplicate"),
     "start": Column(U32, "first TSN", "sctp.sack_gap_block_start_tsn"),
