@@ -133,8 +133,11 @@ def _slot(
     slot = np.int64((mixed & word) * np.uint64(len(table)) >> half)
     while table[slot] >= 0:
         known = table[slot]
-        if distinct[known]["low"] == low and distinct[known]["high"] == high:
-            if distinct[known]["family"] == family:
-                break
+        if (
+            distinct[known]["low"] == low
+            and distinct[known]["high"] == high
+            and distinct[known]["family"] == family
+        ):
+            break
         slot = (slot + 1) & (len(table) - 1)
     return slot

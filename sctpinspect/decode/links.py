@@ -19,7 +19,6 @@ from sctpinspect.decode.layers import (
     LINK,
     MPLS,
     NOTHING,
-    PPP,
     PPP_SESSION,
     SCTP,
     UNKNOWN_LINK,
@@ -307,7 +306,7 @@ Exported = tuple[int, int, int, int, int, int]
 
 @compiled_without_arrays
 def exported(data: NDArray, begin: int, end: int) -> Exported:
-    """What Wireshark exported: tags, among them the name of a protocol and perhaps addresses, then its bytes."""
+    """What Wireshark exported: tags, which name the protocol and can hold addresses, then its bytes."""
     layer, family, source, destination = NOTHING, 0, 0, 0
     while end - begin >= 4:
         tag, length = u16(data, begin), u16(data, begin + 2)

@@ -30,7 +30,7 @@ from sctpinspect.decode.layers import (
 from sctpinspect.decode.links import ether_type, exported, link, place
 from sctpinspect.decode.network import ip, mpls, protocol
 from sctpinspect.decode.octets import u16, u32, u64
-from sctpinspect.decode.rows import FRAME, PACKET
+from sctpinspect.decode.rows import PACKET
 
 LAYERS = 64
 """So many headers are passed in a frame, VLAN tags too."""
@@ -250,7 +250,7 @@ def _walk(
             _put_addresses(data, packets, packet, family, source, destination)
             _put_header(data, packets, packet, family, header)
             return SCTP
-        elif layer == IPV4 or layer == IPV6:
+        elif layer in (IPV4, IPV6):
             next, payload, its_end, identification, offset, more, number_at = ip(
                 data, begin, end, into_fragments or is_quoted
             )
@@ -304,7 +304,7 @@ def _walk(
                     layer = SCTP
             if layer == SCTP:
                 encapsulation_port = source_port
-        elif layer == ICMP or layer == ICMPV6:
+        elif layer in (ICMP, ICMPV6):
             if is_quoted or end - begin < 8 or not icmp.is_error(layer, np.int64(data[begin])):
                 return NOTHING
             _put_addresses(data, quotes, quote, family, source, destination)
@@ -335,7 +335,7 @@ _FRAGMENTED = tuple(PROTOCOL + number for number in (132, 17, 4, 41, 47, 51, 1, 
 
 @compiled_without_arrays
 def _narrowed(its_end: int, stated_end: int, is_open: bool) -> tuple[int, bool]:
-    """Where a layer ends that says `its_end`, in one that ends at `stated_end`; if open, then as a fragment."""
+    """Where a layer ends that says `its_end`, in one that ends at `stated_end`, if open as a fragment."""
     if its_end <= stated_end:
         return its_end, False
     return (its_end, True) if is_open else (stated_end, False)

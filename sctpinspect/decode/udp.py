@@ -99,7 +99,7 @@ def learn(data: NDArray, learned: NDArray, source: int, destination: int, begin:
 
 @compiled_without_arrays
 def _are_chunks(data: NDArray, begin: int, end: int, stated_end: int) -> bool:
-    """Whether chunks follow a common header up to where the packet ends, as far as data[begin:end] shows it."""
+    """Whether chunks follow a common header until the packet ends, as far as data[begin:end] shows it."""
     begin += COMMON_HEADER_LENGTH
     if begin + 4 > stated_end:
         return False
