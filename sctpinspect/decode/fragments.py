@@ -26,6 +26,7 @@ FRAGMENT = np.dtype(
         ("interface", np.uint32),
         ("time_ns", np.int64),
         ("place", np.int64),
+        ("reassembled", np.bool_),  # it lies in what was put together; else in the file
         ("header", np.int64),  # where the IP header begins,
         ("number_at", np.int64),  # the number of what follows it stands, in IPv6 that of the Fragment header,
         ("begin", np.int64),  # and the payload begins
@@ -45,16 +46,15 @@ FRAGMENT = np.dtype(
 _KEY = ["family", "identification", "source_high", "source_low", "destination_high", "destination_low"]
 
 
-class Reassembled(NamedTuple):
-    """Datagrams as frames (FRAME) whose `number` is the index of the fragment that they belong to.
+class Sources(NamedTuple):
+    """The bytes that fragments lie in: those of the file, and those put together before."""
 
-    datagrams: the complete ones, in order of the fragments that completed them; they lie in `data`.
-    unfinished: first fragments of the others, as they lie in the bytes that were given.
-    """
+    file: NDArray[np.uint8]
+    reassembled: NDArray[np.uint8]
 
-    data: NDArray[np.uint8]
-    datagrams: NDArray
-    unfinished: NDArray
+    def slice(self, fragment: NDArray, begin: int, end: int) -> bytes:
+        source = self.reassembled if fragment["reassembled"] else self.file
+        return source[begin:end].tobytes()
 
 
 @dataclass(slots=True)
@@ -79,8 +79,19 @@ class _Pending:
         return self.total is not None and self.begins[0] == 0 and self.ends[0] >= self.total
 
 
-def reassemble(data: NDArray[np.uint8], fragments: NDArray) -> Reassembled:
-    """Put together what can be of fragments (FRAGMENT), which lie in `data`.
+class Reassembled(NamedTuple):
+    """Complete datagrams, in order of the fragments that completed them.
+
+    datagrams: their bytes. closing: indices of those fragments. left: indices of those that remain.
+    """
+
+    datagrams: list[bytes]
+    closing: list[int]
+    left: list[int]
+
+
+def reassemble(sources: Sources, fragments: NDArray) -> Reassembled:
+    """Put together what can be of fragments (FRAGMENT).
 
     Those of one datagram are looked for at one place; what is left then at all, since a datagram can
     take several interfaces.
@@ -94,22 +105,28 @@ def reassemble(data: NDArray[np.uint8], fragments: NDArray) -> Reassembled:
         found, left = _complete(fragments, left, keys)
         complete += found
     complete.sort(key=lambda members: members[-1])
-    datagrams = [(members[-1], _datagram(data, fragments, members)) for members in complete]
-    datagrams = [(closing, datagram) for closing, datagram in datagrams if datagram]
-    joined = np.frombuffer(b"".join(datagram for _, datagram in datagrams), dtype=np.uint8)
-    lengths = np.array([len(datagram) for _, datagram in datagrams], dtype=np.int64)
-    ends = np.cumsum(lengths)
-    closing = np.array([index for index, _ in datagrams], dtype=np.int64)
+    result = Reassembled([], [], sorted([*left, *np.flatnonzero(~whole).tolist()]))
+    for members in complete:
+        datagram = _datagram(sources, fragments, members)
+        if datagram:
+            result.datagrams.append(datagram)
+            result.closing.append(members[-1])
+    return result
 
-    used = {index for members in complete for index in members}
-    is_first = (fragments["offset"] == 0).tolist()
-    firsts = [index for index in range(len(fragments)) if is_first[index] and index not in used]
-    if firsts:
-        seen = {_content(data, fragments, same, index) for index in used if is_first[index]}
-        firsts = [index for index in firsts if _content(data, fragments, same, index) not in seen]
-    headers = fragments["header"][firsts]
-    unfinished = _frames(fragments, firsts, headers, fragments["end"][firsts] - headers)
-    return Reassembled(joined, _frames(fragments, closing, ends - lengths, lengths), unfinished)
+
+def without_copies(sources: Sources, left: NDArray, used: NDArray) -> NDArray:
+    """Those first fragments of what is left that are no copies of fragments that were used."""
+    left, used = left[left["offset"] == 0], used[used["offset"] == 0]
+    if not len(left):
+        return left
+    known = set(_contents(sources, used))
+    return left[[content not in known for content in _contents(sources, left)]]
+
+
+def _contents(sources: Sources, fragments: NDArray) -> list[tuple]:
+    """What each fragment has in common with its copies."""
+    payloads = [sources.slice(row, row["begin"], row["end"]) for row in fragments]
+    return list(zip(_keys(fragments), payloads, strict=True))
 
 
 def _keys(fragments: NDArray) -> list[tuple]:
@@ -142,43 +159,34 @@ def _complete(fragments: NDArray, indices: list[int], keys: list[tuple]) -> tupl
     return complete, sorted(left)
 
 
-def _datagram(data: NDArray[np.uint8], fragments: NDArray, members: list[int]) -> bytes:
+def _datagram(sources: Sources, fragments: NDArray, members: list[int]) -> bytes:
     """The datagram with the header of the fragment that came last; nothing if it is longer than can be."""
-    rows = fragments[sorted(members, key=lambda index: (fragments["offset"][index], index))]
-    total = next(
-        int(row["offset"] + row["stated_end"] - row["begin"]) for row in fragments[members] if not row["more"]
-    )
+    in_order = fragments[sorted(members, key=lambda index: (fragments["offset"][index], index))]
+    first, last = in_order[0], fragments[members[-1]]
+    tail = next(row for row in fragments[members] if not row["more"])
+    total = int(tail["offset"] + tail["stated_end"] - tail["begin"])
     payload = bytearray()
-    for row in rows:
+    for row in in_order:
         known = len(payload) - int(row["offset"])
-        payload += data[row["begin"] + known : row["stated_end"]].tobytes()
-        if len(payload) >= total:
-            break
-    last, first = fragments[members[-1]], rows[0]
+        payload += sources.slice(row, row["begin"] + known, row["stated_end"])
     if last["family"] == 4:
-        header = bytearray(data[last["header"] : last["begin"]].tobytes())
+        header = bytearray(sources.slice(last, last["header"], last["begin"]))
+        header[6:8] = bytes(2)  # no fragment
         length, length_at = len(header) + total, 2
-        header[6:8] = bytes(2)
     else:
-        header = bytearray(data[last["header"] : last["begin"] - 8].tobytes())
-        length, length_at = len(header) - 40 + total, 4
+        header = bytearray(sources.slice(last, last["header"], last["begin"] - 8))
         header[last["number_at"] - last["header"]] = first["protocol"]
+        length, length_at = len(header) - 40 + total, 4
     if length > 0xFFFF:
         return b""
     header[length_at : length_at + 2] = length.to_bytes(2)
     return bytes(header + payload[:total])
 
 
-def _content(data: NDArray[np.uint8], fragments: NDArray, keys: list[tuple], index: int) -> tuple:
-    """What a fragment and its copies have in common."""
-    row = fragments[index]
-    return keys[index], data[row["begin"] : row["end"]].tobytes()
-
-
-def _frames(fragments: NDArray, indices: NDArray | list[int], offsets: NDArray, lengths: NDArray) -> NDArray:
-    """Frames of raw IP in the place of some fragments."""
-    frames = np.zeros(len(offsets), dtype=FRAME)
-    frames["number"] = indices
-    frames["interface"], frames["time_ns"] = fragments["interface"][indices], fragments["time_ns"][indices]
+def as_frames(fragments: NDArray, offsets: NDArray, lengths: NDArray) -> NDArray:
+    """Frames of raw IP (FRAME) that stand for fragments; `number` is the index of the fragment."""
+    frames = np.zeros(len(fragments), dtype=FRAME)
+    frames["number"] = np.arange(len(fragments))
+    frames["interface"], frames["time_ns"] = fragments["interface"], fragments["time_ns"]
     frames["offset"], frames["captured"], frames["original"] = offsets, lengths, lengths
     return frames

@@ -86,7 +86,7 @@ def link(data: NDArray, type: int, begin: int, end: int) -> Bounds:
 @compiled_without_arrays
 def ether_type(data: NDArray, type: int, begin: int, end: int) -> Bounds:
     """What a protocol with an EtherType carries, other than IP and MPLS."""
-    if type in (0x8100, 0x88A8, 0x9100, 0x9200, 0x8926):  # 802.1Q, 802.1ad, old QinQ, VN-Tag
+    if type in (0x8100, 0x88A8, 0x9100, 0x9200):  # 802.1Q, 802.1ad, older ones
         return _behind_type(data, begin, end, 2, 4)
     if type == PPP_SESSION:
         return _pppoe(data, begin, end)
@@ -98,7 +98,7 @@ def ether_type(data: NDArray, type: int, begin: int, end: int) -> Bounds:
         return ETHERNET, begin + 4, end
     if type == 0x893F:  # 802.1BR
         return _behind_type(data, begin, end, 6, 8)
-    if type == 0xF1C1:  # 802.1CB
+    if type == 0xF1C1 or type == 0x8926:  # 802.1CB, VN-Tag
         return _behind_type(data, begin, end, 4, 6)
     if type == 0x22F3 and end - begin >= 6:  # TRILL, RFC 6325 §3
         return ETHERNET, begin + 6 + 4 * (u16(data, begin) >> 6 & 0x1F), end
@@ -198,7 +198,7 @@ def _ppp_protocol(data: NDArray, begin: int, end: int) -> Bounds:
 @compiled_without_arrays
 def _pppoe(data: NDArray, begin: int, end: int) -> Bounds:
     """A PPPoE session (RFC 2516 §4)"""
-    if end - begin < 6 or u16(data, begin) != 0x1100:
+    if end - begin < 6 or data[begin] != 0x11:
         return NOTHING, begin, end
     return _ppp_protocol(data, begin + 6, min(end, begin + 6 + u16(data, begin + 4)))
 

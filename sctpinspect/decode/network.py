@@ -97,7 +97,7 @@ def _ipv6(data: NDArray, begin: int, end: int, into_fragments: bool) -> Datagram
 
 @compiled_without_arrays
 def mpls(data: NDArray, begin: int, end: int) -> Bounds:
-    """Past the label stack (RFC 3032): IP or, where nothing else can be, an Ethernet frame (RFC 4448)."""
+    """Past the label stack (RFC 3032): IP, or an Ethernet frame (RFC 4448) that shows IP in it."""
     last = False
     while not last:
         if end - begin < 4:
@@ -107,11 +107,11 @@ def mpls(data: NDArray, begin: int, end: int) -> Bounds:
     if begin >= end:
         return NOTHING, begin, end
     version = data[begin] >> 4
+    if version == 4 or version == 6:
+        return IP, begin, end
     if version == 0 and _is_ethernet_with_ip(data, begin + 4, end):  # after a control word
         return ETHERNET, begin + 4, end
-    if _is_ethernet_with_ip(data, begin, end):
-        return ETHERNET, begin, end
-    return (IP if version == 4 or version == 6 else NOTHING), begin, end
+    return (ETHERNET if _is_ethernet_with_ip(data, begin, end) else NOTHING), begin, end
 
 
 @compiled_without_arrays

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sctpinspect.decode import fragments, icmp, udp
+from sctpinspect.decode import icmp, udp
 from sctpinspect.decode.compiled import compiled_without_arrays
-from sctpinspect.decode.fragments import FRAGMENT
+from sctpinspect.decode.fragments import FRAGMENT, Sources, as_frames, reassemble, without_copies
 from sctpinspect.decode.icmp import QUOTE
 from sctpinspect.decode.layers import (
     EXPORTED,
@@ -85,46 +85,47 @@ def find_packets(
 def _find(data: NDArray, frames: NDArray, types: NDArray, ports: NDArray, learned: NDArray) -> Found:
     held = _scan(data, frames, types, False, ports, learned)
     unknown = sorted(set(types[held.unknown].tolist()))
-    parts = [held]
-    raw_ip = np.full(len(types), _RAW_IP, dtype=np.int64)
-    buffer, reassembled = data, [data[:0]]
+    parts, left, used = [held], held.fragments, [held.fragments[:0]]
+    sources = Sources(data, data[:0])
+
+    def scan_for(pieces: NDArray, source: NDArray, begins: NDArray, ends: NDArray, into: bool) -> _Held:
+        """What source[begin:end] holds for each of the fragments in whose place it stands."""
+        raw_ip = np.full(len(types), _RAW_IP, dtype=np.int64)
+        again = _scan(source, as_frames(pieces, begins, ends - begins), raw_ip, into, ports, learned)
+        for rows in (again.packets, again.fragments):
+            rows["place"] = pieces["place"][rows["frame"]]
+            rows["reassembled"] = source is sources.reassembled
+        for rows in (again.packets, again.fragments, again.quotes):
+            rows["frame"] = pieces["frame"][rows["frame"]]
+        return again
+
     for _ in range(REASSEMBLIES):
-        pieces = held.fragments
-        if not len(pieces):
+        if not len(parts[-1].fragments):
             break
-        again = fragments.reassemble(buffer, pieces)
-        unfinished = _scan(buffer, again.unfinished, raw_ip, True, ports, learned)
-        held = _scan(again.data, again.datagrams, raw_ip, False, ports, learned)
-        _trace(unfinished, pieces[again.unfinished["number"]])
-        _trace(held, pieces[again.datagrams["number"]])
-        if buffer is not data:
-            _move(unfinished.packets, sum(map(len, reassembled[:-1])))
-        _move(held.packets, sum(map(len, reassembled)))
-        parts += [unfinished, held]
-        buffer = again.data
-        reassembled.append(buffer)
-    quotes = _in_order([part.quotes for part in parts])
+        whole = reassemble(sources, left)
+        closing = left[whole.closing]
+        used.append(np.delete(left, whole.left))
+        ends = len(sources.reassembled) + np.cumsum(
+            [len(datagram) for datagram in whole.datagrams], dtype=int
+        )
+        begins = np.concatenate([[len(sources.reassembled)], ends])[:-1]
+        joined = sources.reassembled.tobytes() + b"".join(whole.datagrams)
+        sources = Sources(data, np.frombuffer(joined, dtype=np.uint8))
+        parts.append(scan_for(closing, sources.reassembled, begins, ends, False))
+        left = _in_order([left[whole.left], parts[-1].fragments])
+    left = without_copies(sources, left, np.concatenate(used))
+    for source, pieces in (
+        (sources.file, left[~left["reassembled"]]),
+        (sources.reassembled, left[left["reassembled"]]),
+    ):
+        parts.append(scan_for(pieces, source, pieces["header"], pieces["end"], True))
     return Found(
         packets=_in_order([part.packets for part in parts]),
-        reassembled=_read_only(np.concatenate(reassembled)),
-        icmp_errors=icmp.error_rows(quotes, frames),
+        reassembled=sources.reassembled,
+        icmp_errors=icmp.error_rows(_in_order([part.quotes for part in parts]), frames),
         unknown_links=unknown,
         learned_ports=udp.pairs(learned),
     )
-
-
-def _trace(held: _Held, origins: NDArray) -> None:
-    """Give what was found in fragments the frames and places of those (FRAGMENT, one per frame)."""
-    for rows in (held.packets, held.fragments):
-        rows["place"] = origins["place"][rows["frame"]]
-    for rows in (held.packets, held.fragments, held.quotes):
-        rows["frame"] = origins["frame"][rows["frame"]]
-
-
-def _move(packets: NDArray, begin: int) -> None:
-    """Have them point into the bytes put together, where theirs lie from `begin` on."""
-    packets["begin"] += begin
-    packets["reassembled"] = True
 
 
 def _in_order(parts: list[NDArray]) -> NDArray:
