@@ -26,6 +26,7 @@ FRAGMENT = np.dtype(
         ("interface", np.uint32),
         ("time_ns", np.int64),
         ("place", np.int64),
+        ("is_promising", np.bool_),  # the first fragment of a datagram that can hold SCTP
         ("reassembled", np.bool_),  # it lies in what was put together; else in the file
         ("header", np.int64),  # where the IP header begins,
         ("number_at", np.int64),  # the number of what follows it stands, in IPv6 that of the Fragment header,
@@ -82,12 +83,12 @@ class _Pending:
 class Reassembled(NamedTuple):
     """Complete datagrams, in order of the fragments that completed them.
 
-    datagrams: their bytes. closing: indices of those fragments. left: indices of those that remain.
+    datagrams: their bytes. closing: indices of those fragments. used: of each fragment whether it is in one.
     """
 
     datagrams: list[bytes]
-    closing: list[int]
-    left: list[int]
+    closing: NDArray[np.int64]
+    used: NDArray[np.bool_]
 
 
 def reassemble(sources: Sources, fragments: NDArray) -> Reassembled:
@@ -96,27 +97,39 @@ def reassemble(sources: Sources, fragments: NDArray) -> Reassembled:
     Those of one datagram are looked for at one place; what is left then at all, since a datagram can
     take several interfaces.
     """
-    same = _keys(fragments)
-    places = zip(fragments["interface"].tolist(), fragments["place"].tolist(), strict=True)
     whole = (fragments["end"] >= fragments["stated_end"]) & (fragments["stated_end"] > fragments["begin"])
-    left = np.flatnonzero(whole).tolist()
+    indices = np.flatnonzero(whole & _is_promising(fragments))
+    usable = fragments[indices]
+    same = _keys(usable)
+    places = zip(usable["interface"].tolist(), usable["place"].tolist(), strict=True)
+    left = list(range(len(usable)))
     complete: list[list[int]] = []
     for keys in (list(zip(same, places, strict=True)), same):
-        found, left = _complete(fragments, left, keys)
+        found, left = _complete(usable, left, keys)
         complete += found
-    complete.sort(key=lambda members: members[-1])
-    result = Reassembled([], [], sorted([*left, *np.flatnonzero(~whole).tolist()]))
-    for members in complete:
-        datagram = _datagram(sources, fragments, members)
-        if datagram:
-            result.datagrams.append(datagram)
-            result.closing.append(members[-1])
-    return result
+    datagrams = [(members[-1], _datagram(sources, usable, members)) for members in complete]
+    datagrams = sorted((closing, datagram) for closing, datagram in datagrams if datagram)
+    used = np.zeros(len(fragments), dtype=np.bool_)
+    used[np.delete(indices, left)] = True
+    return Reassembled(
+        [datagram for _, datagram in datagrams],
+        indices[[closing for closing, _ in datagrams]],
+        used,
+    )
+
+
+def _is_promising(fragments: NDArray) -> NDArray[np.bool_]:
+    """Whether the first fragment of the same datagram, if it is there, can hold SCTP."""
+    # a number for each datagram; that it can be the same for some others does no harm
+    number = fragments["identification"].astype(np.uint64)
+    for name in ("source_high", "source_low", "destination_high", "destination_low"):
+        number = number * np.uint64(0x9E3779B97F4A7C15) + fragments[name]
+    return np.isin(number, number[fragments["is_promising"]])
 
 
 def without_copies(sources: Sources, left: NDArray, used: NDArray) -> NDArray:
-    """Those first fragments of what is left that are no copies of fragments that were used."""
-    left, used = left[left["offset"] == 0], used[used["offset"] == 0]
+    """Those promising fragments of what is left that are no copies of fragments that were used."""
+    left, used = left[left["is_promising"]], used[used["is_promising"]]
     if not len(left):
         return left
     known = set(_contents(sources, used))

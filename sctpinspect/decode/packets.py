@@ -104,7 +104,7 @@ def _find(data: NDArray, frames: NDArray, types: NDArray, ports: NDArray, learne
             break
         whole = reassemble(sources, left)
         closing = left[whole.closing]
-        used.append(np.delete(left, whole.left))
+        used.append(left[whole.used])
         ends = len(sources.reassembled) + np.cumsum(
             [len(datagram) for datagram in whole.datagrams], dtype=int
         )
@@ -112,7 +112,7 @@ def _find(data: NDArray, frames: NDArray, types: NDArray, ports: NDArray, learne
         joined = sources.reassembled.tobytes() + b"".join(whole.datagrams)
         sources = Sources(data, np.frombuffer(joined, dtype=np.uint8))
         parts.append(scan_for(closing, sources.reassembled, begins, ends, False))
-        left = _in_order([left[whole.left], parts[-1].fragments])
+        left = _in_order([left[~whole.used], parts[-1].fragments])
     left = without_copies(sources, left, np.concatenate(used))
     for source, pieces in (
         (sources.file, left[~left["reassembled"]]),
@@ -267,6 +267,9 @@ def _walk(
                 if not (into_fragments or is_quoted):
                     if next not in _FRAGMENTED:
                         return NOTHING
+                    pieces[piece]["is_promising"] = not offset and (
+                        next != UDP or udp.may_carry_sctp(data, ports, learned, begin, end)
+                    )
                     pieces[piece]["header"] = header
                     pieces[piece]["number_at"] = number_at
                     pieces[piece]["begin"] = begin

@@ -22,6 +22,13 @@ MAXIMUM_LEARNED = 4096
 
 _USUAL, _GIVEN = 1, 2
 
+_GTP_U, _VXLAN, _LINUX_VXLAN, _VXLAN_GPE, _GENEVE = 2152, 4789, 8472, 4790, 6081
+_MPLS_IN_UDP, _GRE_IN_UDP, _L2TP, _TEREDO = 6635, 4754, 1701, 3544
+_TUNNELS = (
+    *(_GTP_U, _VXLAN, _LINUX_VXLAN, _VXLAN_GPE, _GENEVE),
+    *(_MPLS_IN_UDP, _GRE_IN_UDP, _L2TP, _TEREDO),
+)
+
 
 def known_ports(given: Iterable[int]) -> NDArray[np.uint8]:
     """For each port whether it carries SCTP: the usual one, those given."""
@@ -82,6 +89,21 @@ def carries_sctp(
 
 
 @compiled_without_arrays
+def may_carry_sctp(data: NDArray, ports: NDArray, learned: NDArray, begin: int, end: int) -> bool:
+    """Whether a UDP datagram of which only data[begin:end] is known can hold SCTP, in a tunnel too."""
+    if end - begin < 8:
+        return False
+    source, destination, length = u16(data, begin), u16(data, begin + 2), u16(data, begin + 4)
+    if ports[source] or ports[destination] or source in _TUNNELS or destination in _TUNNELS:
+        return True
+    if learned[-1] and learned[_slot(learned, _pair(source, destination))] >= 0:
+        return True
+    room = length - 8 - COMMON_HEADER_LENGTH
+    begin += 8 + COMMON_HEADER_LENGTH
+    return room >= 4 and not room & 3 and (begin + 4 > end or 4 <= u16(data, begin + 2) <= room)
+
+
+@compiled_without_arrays
 def learn(data: NDArray, learned: NDArray, source: int, destination: int, begin: int, end: int) -> bool:
     """Whether the payload data[begin:end] proves to be SCTP. Its ports are learned then."""
     if end - begin < COMMON_HEADER_LENGTH + 4 or (end - begin) & 3:
@@ -115,27 +137,27 @@ def _are_chunks(data: NDArray, begin: int, end: int, stated_end: int) -> bool:
 def tunnel(data: NDArray, source: int, destination: int, begin: int, end: int) -> Bounds:
     """What a payload to or from the port of a tunnel carries."""
     for port in (destination, source):
-        if port == 2152:
-            return _gtp(data, begin, end)
-        if port == 4789 or port == 8472:
+        if port == _GTP_U:
+            return _gtp_u(data, begin, end)
+        if port in (_VXLAN, _LINUX_VXLAN):
             return _vxlan(data, begin, end)
-        if port == 4790:
+        if port == _VXLAN_GPE:
             return _vxlan_gpe(data, begin, end)
-        if port == 6081:
+        if port == _GENEVE:
             return _geneve(data, begin, end)
-        if port == 6635:  # RFC 7510
+        if port == _MPLS_IN_UDP:  # RFC 7510
             return MPLS, begin, end
-        if port == 4754:  # RFC 8086
+        if port == _GRE_IN_UDP:  # RFC 8086
             return gre(data, begin, end)
-        if port == 1701:
+        if port == _L2TP:
             return _l2tp(data, begin, end)
-        if port == 3544 and begin < end and data[begin] >> 4 == 6:  # Teredo, RFC 4380
+        if port == _TEREDO and begin < end and data[begin] >> 4 == 6:  # Teredo, RFC 4380
             return IP, begin, end
     return NOTHING, begin, end
 
 
 @compiled_without_arrays
-def _gtp(data: NDArray, begin: int, end: int) -> Bounds:
+def _gtp_u(data: NDArray, begin: int, end: int) -> Bounds:
     """A G-PDU of GTP-U (3GPP TS 29.281 §5), with an IP packet in it."""
     if end - begin < 8 or data[begin] & 0xF0 != 0x30 or data[begin + 1] != 255:
         return NOTHING, begin, end
