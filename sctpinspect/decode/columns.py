@@ -57,8 +57,8 @@ class Columns:
     packets: NDArray
     rows: sctp.Rows
     addresses: list[str]
-    sources: NDArray[np.int64]
-    destinations: NDArray[np.int64]
+    sources: NDArray[np.int32]
+    destinations: NDArray[np.int32]
     deliveries: dict[int, "Delivery"]
     icmp_errors: list[tuple]
     calls: list[tuple]
@@ -70,7 +70,7 @@ class Columns:
 
 
 class Delivery(NamedTuple):
-    """What an impaired link did to a packet (`delivered`, `lost`, `duplicated`), and when it left the link."""
+    """What an impaired link did to a packet (`delivered`, `lost`, `duplicated`), and when it left it."""
 
     kind: str
     delivered_ns: int | None

@@ -110,9 +110,8 @@ class _Section(NamedTuple):
     order: str
     first: int
 
-    def unpack(self, format: str, data: NDArray, at: int) -> tuple:
-        format = self.order + format
-        return struct.unpack(format, data[at : at + struct.calcsize(format)].tobytes())
+    def unpack(self, format: str, view: memoryview, at: int) -> tuple:
+        return struct.unpack_from(self.order + format, view, at)
 
 
 def walk(data: NDArray, frames: Frames, contents: Contents) -> None:
@@ -120,6 +119,7 @@ def walk(data: NDArray, frames: Frames, contents: Contents) -> None:
 
     Damaged is raised where the file is cut or damaged.
     """
+    view = memoryview(data)
     section = _Section("<", 0)  # replaced by the first block, which is a section header
     at, state, detail = 0, FULL, 0
     while state != END:
@@ -141,15 +141,15 @@ def walk(data: NDArray, frames: Frames, contents: Contents) -> None:
         if state == FULL:
             frames.grow(len(data) - at)
         elif state == _COMMENT:
-            options = _options(data, section, detail, at - 4)
+            options = _options(view, section, detail, at - 4)
             contents.frame_comments[frames.count - 1] = tuple(_comments(options))
         elif state == _OTHER:
             if detail == _SECTION:
-                section = _Section(_byte_order(data, at), len(interfaces))
+                section = _Section(_byte_order(view, at), len(interfaces))
             length, total = _block_length(data, at, section.order == ">")
             if length < 0:
                 raise Damaged(_FAULTS[-length].format(total))
-            _read_block(data, section, detail, at + 8, at + length - 4, contents)
+            _read_block(view, section, detail, at + 8, at + length - 4, contents)
             at += length
 
 
@@ -259,34 +259,34 @@ def _has_comment(data: NDArray, begin: int, end: int, is_big: bool) -> bool:
     return False
 
 
-def _byte_order(data: NDArray, at: int) -> str:
-    order = BYTE_ORDERS.get(data[at + 8 : at + 12].tobytes())
+def _byte_order(view: memoryview, at: int) -> str:
+    order = BYTE_ORDERS.get(bytes(view[at + 8 : at + 12]))
     if order is None:
         raise Damaged("a section header has no byte-order magic")
     return order
 
 
 def _read_block(
-    data: NDArray, section: _Section, type: int, begin: int, end: int, contents: Contents
+    view: memoryview, section: _Section, type: int, begin: int, end: int, contents: Contents
 ) -> None:
-    """Take what one block that is no packet, and whose body is data[begin:end], holds."""
+    """Take what one block that is no packet, and whose body is view[begin:end], holds."""
     if type == _JOURNAL:
         contents.number += 1
-        _read_journal(data[begin:end].tobytes(), contents)
+        _read_journal(bytes(view[begin:end]), contents)
     elif type == _INTERFACE:
         _need(begin + 8, end)
         if len(contents.interfaces) == MAXIMUM_INTERFACES:
             raise Damaged(f"the limit of {MAXIMUM_INTERFACES:,} interfaces is reached")
-        contents.interfaces.append(_interface(data, section, begin, end))
+        contents.interfaces.append(_interface(view, section, begin, end))
     elif type == _STATISTICS:
         _need(begin + 12, end)
-        index, high, low = section.unpack("III", data, begin)
+        index, high, low = section.unpack("III", view, begin)
         if index < len(contents.interfaces) - section.first:
             interface = contents.interfaces[section.first + index]
-            _statistics(interface, high << 32 | low, data, section, begin + 12, end)
+            _statistics(interface, high << 32 | low, view, section, begin + 12, end)
     else:
         _need(begin + 16, end)
-        contents.comments += _comments(_options(data, section, begin + 16, end))
+        contents.comments += _comments(_options(view, section, begin + 16, end))
 
 
 def _need(needed: int, end: int) -> None:
@@ -294,14 +294,14 @@ def _need(needed: int, end: int) -> None:
         raise Damaged(_FAULTS[_SHORT])
 
 
-def _options(data: NDArray, section: _Section, begin: int, end: int) -> Iterator[tuple[int, bytes]]:
-    """Code and value of each option in data[begin:end], up to the last or to the first that overruns."""
+def _options(view: memoryview, section: _Section, begin: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """Code and value of each option in view[begin:end], up to the last or to the first that overruns."""
     while begin + 4 <= end:
-        code, length = section.unpack("HH", data, begin)
+        code, length = section.unpack("HH", view, begin)
         begin += 4
         if code == _OPTION_END or begin + length > end:
             return
-        yield code, data[begin : begin + length].tobytes()
+        yield code, bytes(view[begin : begin + length])
         begin += (length + 3) & ~3
 
 
@@ -309,10 +309,10 @@ def _comments(options: Iterator[tuple[int, bytes]]) -> list[str]:
     return [_text(value) for code, value in options if code == _OPTION_COMMENT]
 
 
-def _interface(data: NDArray, section: _Section, begin: int, end: int) -> Interface:
-    link_type, _reserved, snaplen = section.unpack("HHI", data, begin)
+def _interface(view: memoryview, section: _Section, begin: int, end: int) -> Interface:
+    link_type, _reserved, snaplen = section.unpack("HHI", view, begin)
     interface = Interface(link_type, snaplen)
-    for code, value in _options(data, section, begin + 8, end):
+    for code, value in _options(view, section, begin + 8, end):
         if code == _INTERFACE_NAME:
             interface.name = _text(value)
         elif code == _INTERFACE_DESCRIPTION:
@@ -326,12 +326,12 @@ def _interface(data: NDArray, section: _Section, begin: int, end: int) -> Interf
 
 
 def _statistics(
-    interface: Interface, ticks: int, data: NDArray, section: _Section, begin: int, end: int
+    interface: Interface, ticks: int, view: memoryview, section: _Section, begin: int, end: int
 ) -> None:
     """Counters and times of an interface; `ticks`: when they were taken."""
     if ticks:
         interface.end_ns = interface.time_ns(ticks)
-    for code, value in _options(data, section, begin, end):
+    for code, value in _options(view, section, begin, end):
         if len(value) != 8:
             continue
         if code in (_STATISTICS_IFRECV, _STATISTICS_IFDROP):

@@ -36,14 +36,15 @@ class Rows(NamedTuple):
 
 
 def walk(data: NDArray, reassembled: NDArray, packets: NDArray, maximum: int) -> Rows:
-    """The chunks of `packets` (rows.PACKET), whose own columns are filled too; at most some `maximum` rows.
+    """The chunks of `packets` (rows.PACKET), whose own columns are filled too.
 
-    data, reassembled: the bytes that the packets lie in, read-only uint8.
+    data, reassembled: the bytes that the packets lie in, read-only uint8. No packet is begun once there are
+    `maximum` rows.
     """
     batches = []
     rows = done = 0
     while done < len(packets) and rows < maximum:
-        batch, done = _batch(data, reassembled, packets, done)
+        batch, done = _batch(data, reassembled, packets, done, maximum - rows)
         batches.append(batch)
         rows += sum(map(len, batch))
     chunks, parameters, causes, gap_blocks = (
@@ -58,12 +59,12 @@ def _by_kind(batches: list[tuple]) -> Iterator[list]:
 
 
 def _batch(
-    data: NDArray, reassembled: NDArray, packets: NDArray, first: int
+    data: NDArray, reassembled: NDArray, packets: NDArray, first: int, maximum: int
 ) -> tuple[tuple[NDArray, ...], int]:
     """The rows of some packets from the first on, and the number of the next one."""
     rows = tuple(np.empty(BATCH, dtype) for dtype in (CHUNK, TLV, TLV, GAP_BLOCK))
     counts = np.zeros(4, np.int64)
-    done = _packets(data, reassembled, packets, first, *rows, counts)
+    done = _packets(data, reassembled, packets, first, maximum, *rows, counts)
     return tuple(part[:count] for part, count in zip(rows, counts, strict=True)), done
 
 
@@ -159,15 +160,18 @@ def _packets(
     reassembled: NDArray,
     packets: NDArray,
     first: int,
+    maximum: int,
     chunks: NDArray,
     parameters: NDArray,
     causes: NDArray,
     gap_blocks: NDArray,
     counts: NDArray,
 ) -> int:
-    """Walk packets from the first on, until one may have more rows than there is room for: its number."""
+    """Walk packets from the first on; gives the number of the one that has no room any more."""
     for number in range(first, len(packets)):
-        room = len(chunks) - max(counts[0], counts[1], counts[2], counts[3])
+        if counts.sum() >= maximum:
+            return number
+        room = len(chunks) - counts.max()
         if min(np.int64(packets[number]["captured_length"]), _MAXIMUM_LENGTH) // 4 > room:
             return number
         source = reassembled if packets[number]["reassembled"] else data

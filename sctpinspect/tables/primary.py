@@ -29,7 +29,7 @@ _OPENING = [ChunkType.INIT, ChunkType.INIT_ACK]
 _CUMULATIVE = [*_SACKS, ChunkType.SHUTDOWN, ChunkType.FORWARD_TSN, ChunkType.I_FORWARD_TSN]
 _WITH_T_BIT = [ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE]
 _VALUE_KEPT = [
-    *[ChunkType.HEARTBEAT, ChunkType.HEARTBEAT_ACK, ChunkType.COOKIE_ECHO, ChunkType.ECNE, ChunkType.CWR],
+    *[ChunkType.HEARTBEAT, ChunkType.HEARTBEAT_ACK, ChunkType.COOKIE_ECHO],
     *[ChunkType.AUTH, ChunkType.ASCONF, ChunkType.ASCONF_ACK, ChunkType.RE_CONFIG, ChunkType.PKTDROP],
     *[ChunkType.FORWARD_TSN, ChunkType.I_FORWARD_TSN],
     *sorted(set(range(256)) - set(ChunkType)),
@@ -301,6 +301,10 @@ def _chunks(columns: Columns, packets: pl.DataFrame) -> pl.DataFrame:
             outbound_streams=of(_OPENING, "high2"),
             inbound_streams=of(_OPENING, "low2"),
             initial_tsn=of(_OPENING, "word3"),
+            lowest_tsn=of([ChunkType.ECNE, ChunkType.CWR], "word0"),
+            sequence_number=of([ChunkType.ASCONF, ChunkType.ASCONF_ACK], "word0"),
+            shared_key_id=of([ChunkType.AUTH], pl.col("word0") // 65536),
+            hmac_id=of([ChunkType.AUTH], pl.col("word0") % 65536),
             tag_reflected=of(_WITH_T_BIT, (pl.col("flags") & 1) > 0),
         ),
         TABLES["chunks"],
@@ -310,7 +314,7 @@ def _chunks(columns: Columns, packets: pl.DataFrame) -> pl.DataFrame:
 def _begins(columns: Columns, rows: NDArray) -> NDArray[np.int64]:
     """Where the values of chunks, parameters or causes begin in the bytes of the capture."""
     behind = columns.packets["reassembled"][rows["packet"]] * len(columns.data.file)
-    return rows["value_begin"] + behind  # type: ignore[no-any-return]
+    return rows["value_begin"] + behind
 
 
 def _has_value(chunks: NDArray) -> NDArray[np.bool_]:

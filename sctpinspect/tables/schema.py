@@ -130,6 +130,11 @@ CHUNKS: Schema = {
     "outbound_streams": Column(U16, "number of outbound streams", "sctp.init_nr_out_streams"),
     "inbound_streams": Column(U16, "number of inbound streams", "sctp.init_nr_in_streams"),
     "initial_tsn": Column(U32, "initial TSN", "sctp.init_initial_tsn"),
+    # extensions
+    "lowest_tsn": Column(U32, "lowest TSN of ECNE and CWR", "sctp.ecne_lowest_tsn"),
+    "sequence_number": Column(U32, "of ASCONF and ASCONF_ACK (RFC 5061)", "sctp.asconf_seq_nr_number"),
+    "shared_key_id": Column(U16, "shared key identifier of AUTH (RFC 4895)", "sctp.shared_key_id"),
+    "hmac_id": Column(U16, "HMAC identifier of AUTH", "sctp.hmac_id"),
     # ABORT, SHUTDOWN_COMPLETE
     "tag_reflected": Column(FLAG, "T bit", "sctp.abort_t_bit"),
 }
