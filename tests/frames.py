@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from builders import START_NS, ethernet, ethertype, ip, ipv4, ipv6, udp
+from builders import START_NS, data, ethernet, ethertype, ip, ipv4, ipv6, sctp_packet, udp
 
 from sctpinspect.decode.packets import Found, find_packets
 from sctpinspect.decode.rows import FRAME
@@ -224,3 +224,65 @@ TUNNELS: dict[str, Wrap] = {
     ),
 }
 """What puts an IP packet into an IP packet."""
+
+
+# ---- a packet in frames that show it, and in frames that only look like it
+
+SCTP = sctp_packet(data(tsn=7, payload=b"hello", ppid=60), tag=0xABCD)
+V4 = ipv4("10.1.0.1", "10.1.0.2", SCTP, ttl=61, tos=0xB9, identification=77)
+V6 = ipv6("fd00::1", "fd00::2", SCTP, hop_limit=61, traffic_class=0xB9)
+
+WRONG = {
+    "another EtherType": in_ethernet(0x0806, V4),
+    "802.3 without SNAP": in_ethernet(len(V4) + 3, b"\x42\x42\x03" + V4),
+    "SNAP of another organisation": in_ethernet(len(V4) + 8, b"\xaa\xaa\x03\0\0\x0c\x08\0" + V4),
+    "802.3 that ends before": in_ethernet(8, b"\xaa\xaa\x03\0\0\0\x08\0" + V4),
+    "PPPoE discovery": in_ethernet(0x8863, b"\x11\0\0\x05" + struct.pack(">H", 2 + len(V4)) + ppp(V4)),
+    "PPP of another protocol": in_ethernet(
+        0x8864, b"\x11\0\0\x05" + struct.pack(">H", 2 + len(V4)) + b"\xc0\x21" + V4
+    ),
+    "MPLS without bottom": in_ethernet(0x8847, bytes(8) + labelled(b"")[:4]),
+    "MPLS with an associated channel": in_ethernet(0x8847, labelled(b"\x10\0\0\x07" + V4)),
+    "IP of version 5": ethernet(b"\x55" + V4[1:])[:12] + b"\x08\0\x55" + V4[1:],
+    "TCP": ethernet(ipv4("10.1.0.1", "10.1.0.2", SCTP, protocol=6)),
+    "ESP": ethernet(in_ip(50)(V4)),
+    "GRE of version 2": ethernet(in_ip(47)(gre(2, 0x0800) + V4)),
+    "GRE with source routes": ethernet(in_ip(47)(gre(0x4000, 0x0800, bytes(8)) + V4)),
+    "GRE that carries nothing": ethernet(in_ip(47)(gre(0, 0))),
+    "VXLAN without its flag": ethernet(in_udp(4789)(bytes(8) + ethernet(V4))),
+    "Geneve of version 1": ethernet(in_udp(6081)(b"\x40\0\x08\0" + bytes(4) + V4)),
+    "GTP-U, no G-PDU": ethernet(in_udp(2152)(gtp(V4)[:1] + b"\x01" + gtp(V4)[2:])),
+    "GTP prime": ethernet(in_udp(2152)(gtp(V4, 0x20))),
+    "GTP-U, an extension of no length": ethernet(in_udp(2152)(gtp(V4, 0x34, b"\0\0\0\x85\0\0\0\0"))),
+    "L2TP control": ethernet(in_udp(1701)(b"\xc8\x02" + bytes(10) + ppp(V4))),
+    "a tunnel on another port": ethernet(in_udp(4788)(b"\x08" + bytes(7) + ethernet(V4))),
+    "IPv4 header too short": ethernet(b"\x44" + V4[1:]),
+}
+"""Ethernet frames."""
+
+
+# ---- fragments
+
+INNER = {4: ("10.1.0.1", "10.1.0.2"), 6: ("fd00::1", "fd00::2")}
+
+
+def fragment(
+    payload: bytes, begin: int, end: int, *, version=4, identification=9, protocol=132, more=None, **fields
+) -> bytes:
+    """Bytes begin to end of an IP payload, as a fragment."""
+    more = end < len(payload) if more is None else more
+    part = payload[begin:end]
+    if version == 4:
+        word = (0x2000 if more else 0) | begin // 8
+        return ipv4(
+            *INNER[4], part, protocol=protocol, identification=identification, fragment=word, **fields
+        )
+    header = b"\0" + struct.pack(">HI", begin | more, identification)
+    return ipv6(*INNER[6], part, next_header=protocol, extensions=[(44, header)], **fields)
+
+
+def pieces(payload: bytes, size: int, **fields) -> list[bytes]:
+    return [
+        fragment(payload, begin, min(begin + size, len(payload)), **fields)
+        for begin in range(0, len(payload), size)
+    ]

@@ -294,20 +294,13 @@ def _walk(
                 stated_end, is_open = _narrowed(begin + length, stated_end, is_open)
                 end = min(end, stated_end)
             begin += 8
-            if udp.carries_sctp(data, ports, learned, source_port, destination_port, begin, end, stated_end):
-                layer = SCTP
+            is_whole = not (is_open or is_quoted) and end == stated_end
+            if udp.carries_sctp(
+                data, ports, learned, source_port, destination_port, begin, end, stated_end
+            ) or (is_whole and udp.learn(data, learned, source_port, destination_port, begin, end)):
+                layer, encapsulation_port = SCTP, source_port
             else:
-                layer, inner, inner_end = udp.tunnel(data, source_port, destination_port, begin, end)
-                if layer != NOTHING:
-                    begin, end = inner, inner_end
-                elif (
-                    not (is_open or is_quoted)
-                    and end == stated_end
-                    and udp.learn(data, learned, source_port, destination_port, begin, end)
-                ):
-                    layer = SCTP
-            if layer == SCTP:
-                encapsulation_port = source_port
+                layer, begin, end = udp.tunnel(data, source_port, destination_port, begin, end)
         elif layer in (ICMP, ICMPV6):
             if is_quoted or end - begin < 8 or not icmp.is_error(layer, np.int64(data[begin])):
                 return NOTHING

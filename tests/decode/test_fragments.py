@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 from builders import SECOND, START_NS, data, ethernet, icmp, ip, ipv4, ipv6, linux_cooked, sctp_packet, udp
-from frames import TUNNELS, find, payloads
+from frames import INNER, TUNNELS, find, fragment, payloads, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,27 +15,6 @@ from sctpinspect.decode import fragments
 from sctpinspect.decode.packets import REASSEMBLIES
 
 SCTP = sctp_packet(data(tsn=7, payload=bytes(range(100)), ppid=60), tag=0xABCD)
-ENDS = {4: ("10.1.0.1", "10.1.0.2"), 6: ("fd00::1", "fd00::2")}
-
-
-def fragment(
-    payload: bytes, begin: int, end: int, *, version=4, identification=9, protocol=132, more=None, **fields
-) -> bytes:
-    """Bytes begin to end of an IP payload, as a fragment."""
-    more = end < len(payload) if more is None else more
-    part = payload[begin:end]
-    if version == 4:
-        word = (0x2000 if more else 0) | begin // 8
-        return ipv4(*ENDS[4], part, protocol=protocol, identification=identification, fragment=word, **fields)
-    header = b"\0" + struct.pack(">HI", begin | more, identification)
-    return ipv6(*ENDS[6], part, next_header=protocol, extensions=[(44, header)], **fields)
-
-
-def pieces(payload: bytes, size: int, **fields) -> list[bytes]:
-    return [
-        fragment(payload, begin, min(begin + size, len(payload)), **fields)
-        for begin in range(0, len(payload), size)
-    ]
 
 
 def found_in(packets: list[bytes], **where) -> list[tuple[int, bytes]]:
@@ -70,7 +49,7 @@ def test_in_every_order(version):
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_the_packet_is_of_the_frame_that_completes_it(version):
-    frames = [ethernet(ip(*ENDS[version], SCTP)), *map(ethernet, pieces(SCTP, 64, version=version))]
+    frames = [ethernet(ip(*INNER[version], SCTP)), *map(ethernet, pieces(SCTP, 64, version=version))]
     frames += frames[:1]
     found = find(frames)
     assert found.packets["frame"].tolist() == [0, 2, 3]
@@ -91,7 +70,7 @@ def test_options_and_extension_headers(version):
         routed = bytes([132]) + bytes(7) + SCTP  # a destination header after the Fragment header
         parts = [
             ipv6(
-                *ENDS[6],
+                *INNER[6],
                 routed[begin : begin + 72],
                 next_header=60,
                 extensions=[(0, bytes(7)), (44, b"\0" + struct.pack(">HI", begin | (begin == 0), 5))],
@@ -212,13 +191,13 @@ def test_at_several_places():
 def test_in_tunnels():
     parts = [TUNNELS["GTP-U"](part) for part in pieces(SCTP, 64)]
     assert found_in(parts) == [(1, SCTP)]
-    outer = TUNNELS["GTP-U"](ipv4(*ENDS[4], SCTP))[20:]
+    outer = TUNNELS["GTP-U"](ipv4(*INNER[4], SCTP))[20:]
     assert found_in(pieces(outer, 64, protocol=17)) == [(2, SCTP)]
     assert found_in(pieces(udp(SCTP), 64, protocol=17)) == [(2, SCTP)]
 
 
 def test_the_whole_packet_in_a_first_fragment_is_whole():
-    inner = ipv4(*ENDS[4], SCTP)
+    inner = ipv4(*INNER[4], SCTP)
     outer = inner + bytes(64)
     parts = pieces(outer, len(inner) // 8 * 8 + 8, protocol=4)
     assert found_in(parts[:1]) == [(0, SCTP)]
@@ -229,7 +208,7 @@ def test_the_whole_packet_in_a_first_fragment_is_whole():
 
 def nested(depth: int) -> list[bytes]:
     """A packet in fragments, of which each is in fragments, and so on."""
-    packets = [ipv4(*ENDS[4], SCTP)]
+    packets = [ipv4(*INNER[4], SCTP)]
     for level in range(depth):
         packets = [
             part
@@ -247,7 +226,7 @@ def test_fragments_in_fragments():
 
 
 def test_icmp_errors_in_fragments():
-    error = icmp(3, 2, ipv4(*ENDS[4], SCTP))
+    error = icmp(3, 2, ipv4(*INNER[4], SCTP))
     frames = [ethernet(part) for part in pieces(error, 64, protocol=1)]
     found = find(frames)
     assert [row[0] for row in found.icmp_errors] == [len(frames)]
