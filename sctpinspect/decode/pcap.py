@@ -75,13 +75,10 @@ def format_of(data: NDArray) -> Format:
 
 
 def _record_header(data: NDArray, begin: int, order: str, lengths: tuple[int, ...], snaplen: int) -> int:
-    """The length of record headers with which the first records make sense; by default the first."""
-    default, *others = lengths
-    if _make_sense(data, begin, order, default, snaplen) is None:
-        for length in others:  # one record may by chance
-            if (_make_sense(data, begin, order, length, snaplen) or 0) > 1:
-                return length
-    return default
+    """The length of record headers with which most of the first records make sense; by default the first."""
+    sensible = {length: _sensible(data, begin, order, length, snaplen) for length in lengths}
+    best = max(lengths, key=lambda length: sensible[length])
+    return best if sensible[best] > 1 else lengths[0]  # one record may by chance
 
 
 _TRIED = 3
@@ -91,26 +88,24 @@ _LARGEST_INTERFACE = 10_000
 _LARGEST_PACKET_TYPE = 4
 
 
-def _make_sense(data: NDArray, at: int, order: str, length: int, snaplen: int) -> int | None:
-    """How many records stand there, at most _TRIED, if each is possible and none is cut; else None."""
+def _sensible(data: NDArray, at: int, order: str, length: int, snaplen: int) -> int:
+    """How many records with headers of this length stand there, whole and possible; at most _TRIED."""
     for count in range(_TRIED):
-        if at == len(data):
-            return count
         header = data[at : at + length].tobytes()
         if len(header) < length:
-            return None
+            return count
         fraction, captured, original = struct.unpack_from(order + "4xIII", header)
         if fraction >= 1_000_000 or captured > original or original > _LARGEST:
-            return None
+            return count
         if captured > max(snaplen, _LARGEST_SNAPLEN):
-            return None
+            return count
         if length >= 24:
             interface, packet_type = struct.unpack_from(order + "I2xB", header, 16)
             if interface > _LARGEST_INTERFACE or packet_type > _LARGEST_PACKET_TYPE:
-                return None
+                return count
         at += length + captured
         if at > len(data):
-            return None
+            return count
     return _TRIED
 
 

@@ -130,6 +130,28 @@ def test_interfaces_count_on_over_sections(opened):
     assert (b0.name, b0.description, b0.link_type, b0.received, b0.dropped) == ("b0", None, 101, 7, 2)
 
 
+def times_block(ticks: int, *times: tuple[int, int], order: str) -> bytes:
+    """Interface statistics with a time of their own, and such as options."""
+    options = [option(code, struct.pack(order + "II", *divmod(time, 1 << 32)), order) for code, time in times]
+    head = struct.pack(order + "III", 0, *divmod(ticks, 1 << 32))
+    return block(5, head + b"".join(options), order)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(
+    ("ticks", "times", "start_ns", "end_ns"),
+    [
+        (0, [], None, None),
+        (5_000_000_000, [], None, 5_000_000_000_000),
+        (7, [(2, 5_000_000_000), (3, 6_000_000_001)], 5_000_000_000_000, 6_000_000_001_000),
+    ],
+)
+def test_when_the_capture_of_an_interface_began_and_ended(opened, order, ticks, times, start_ns, end_ns):
+    interface = interface_block(resolution=6, order=order)
+    found = opened(section_block(order=order) + interface + times_block(ticks, *times, order=order))
+    assert (found.interfaces[0].start_ns, found.interfaces[0].end_ns) == (start_ns, end_ns)
+
+
 def test_comments_of_packets_and_section(opened):
     comments = [option(1, b"erste"), option(2, b"\1\0\0\0"), option(1, b"zweite\xff")]
     found = opened(
