@@ -4,9 +4,6 @@ Formats: www.tcpdump.org/linktypes; for what is ambiguous: Wireshark 4.0. What a
 behind its IP datagram (padding, FCS) is left to the IP length.
 """
 
-import socket
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -349,9 +346,3 @@ def next_protocol(number: int) -> int:
     if number == 4:
         return 0x894F
     return MPLS if number == 5 else NOTHING
-
-
-@lru_cache(maxsize=4096)
-def address_text(address: bytes) -> str:
-    """An IPv4 or IPv6 address as text (RFC 5952)."""
-    return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)

@@ -26,12 +26,12 @@ class Decoded:
 
 
 @pytest.fixture
-def decoded(tmp_path) -> Callable[[bytes], Decoded]:
+def decoded(tmp_path) -> Callable[..., Decoded]:
     """Decode the bytes of a capture file."""
 
-    def decode_bytes(capture: bytes) -> Decoded:
+    def decode_bytes(capture: bytes, **options) -> Decoded:
         path = tmp_path / "capture"
         path.write_bytes(capture)
-        return Decoded(decode(path))
+        return Decoded(decode(path, **options))
 
     return decode_bytes
