@@ -130,7 +130,7 @@ def _slot(
     mixed = (
         (low & word) * keys[0] ^ (low >> half) * keys[1] ^ (high & word) * keys[2] ^ (high >> half) * keys[3]
     )
-    slot = np.int64((mixed & word) * np.uint64(len(table)) >> half)
+    slot: int = np.int64((mixed & word) * np.uint64(len(table)) >> half)  # type: ignore[assignment]
     while table[slot] >= 0:
         known = table[slot]
         if (

@@ -9,12 +9,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
-from numba.core import config
+from numba.core import config as numba_config
 
 Function = TypeVar("Function", bound=Callable)
+
+# not all that is used is in their type hints
+njit: Callable[..., Any] = numba.njit
+config: Any = numba_config
 
 
 def compiled(function: Function) -> Function:
@@ -38,12 +42,12 @@ def _compiled(function: Function, options: dict[str, bool]) -> Function:
     for folder in _folders():
         before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
         try:
-            return numba.njit(function, cache=True, nogil=True, **options)  # type: ignore[no-any-return]
+            return njit(function, cache=True, nogil=True, **options)
         except RuntimeError:  # nothing can be written there
             continue
         finally:
             config.CACHE_DIR = before
-    return numba.njit(function, nogil=True, **options)  # type: ignore[no-any-return]
+    return njit(function, nogil=True, **options)
 
 
 @cache

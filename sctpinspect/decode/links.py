@@ -4,7 +4,6 @@ Formats: www.tcpdump.org/linktypes; for what is ambiguous: Wireshark 4.0. What a
 behind its IP datagram (padding, FCS) is left to the IP length.
 """
 
-import numpy as np
 from numpy.typing import NDArray
 
 from sctpinspect.decode.compiled import compiled_without_arrays
@@ -20,7 +19,7 @@ from sctpinspect.decode.layers import (
     SCTP,
     UNKNOWN_LINK,
 )
-from sctpinspect.decode.octets import u16, u16_little, u32, u32_little
+from sctpinspect.decode.octets import u8, u16, u16_little, u32, u32_little
 
 Bounds = tuple[int, int, int]
 """A layer, and where it begins and ends."""
@@ -34,9 +33,9 @@ def place(data: NDArray, type: int, begin: int, end: int) -> int:
     passes.
     """
     if type == 113 and end - begin >= 2:
-        return u16(data, begin)  # type: ignore[no-any-return]
+        return u16(data, begin)
     if type == 276 and end - begin >= 11:
-        return u32(data, begin + 4) << 8 | np.int64(data[begin + 10])  # type: ignore[no-any-return]
+        return u32(data, begin + 4) << 8 | u8(data, begin + 10)
     return 0
 
 
@@ -184,7 +183,7 @@ def _ppp_protocol(data: NDArray, begin: int, end: int) -> Bounds:
     if end - begin < 2:
         return NOTHING, begin, end
     if data[begin] & 1:
-        protocol, begin = np.int64(data[begin]), begin + 1
+        protocol, begin = u8(data, begin), begin + 1
     else:
         protocol, begin = u16(data, begin), begin + 2
     if protocol == 0x21 or protocol == 0x57:
@@ -219,7 +218,7 @@ def _wlan(data: NDArray, begin: int, end: int) -> Bounds:
     """A data frame of 802.11 that is neither encrypted nor an aggregate."""
     if end - begin < 24:
         return NOTHING, begin, end
-    kind, flags = np.int64(data[begin]), np.int64(data[begin + 1])
+    kind, flags = u8(data, begin), u8(data, begin + 1)
     if kind & 0x4F != 0x08 or flags & 0x40:  # data with a body, not protected
         return NOTHING, begin, end
     length = 24 + (6 if flags & 3 == 3 else 0)
@@ -247,11 +246,11 @@ def _erf(data: NDArray, begin: int, end: int) -> Bounds:
     """A record of Endace's format, of Ethernet or IP."""
     if end - begin < 16:
         return NOTHING, begin, end
-    type = np.int64(data[begin + 8])
+    type = u8(data, begin + 8)
     begin += 16
     more = type & 0x80
     while more and end - begin >= 8:  # extension headers
-        more = np.int64(data[begin]) & 0x80
+        more = u8(data, begin) & 0x80
         begin += 8
     type &= 0x7F
     if type in (2, 11, 16, 20):  # an offset and a pad byte stand before the frame
@@ -294,7 +293,7 @@ def _service_header(data: NDArray, begin: int, end: int) -> Bounds:
     length = 4 * (u16(data, begin) & 0x3F)
     if length < 8:
         return NOTHING, begin, end
-    return next_protocol(np.int64(data[begin + 3])), begin + length, end
+    return next_protocol(u8(data, begin + 3)), begin + length, end
 
 
 Exported = tuple[int, int, int, int, int, int]

@@ -3,7 +3,6 @@
 Lengths are those that the headers state: they can lie beyond the captured end.
 """
 
-import numpy as np
 from numpy.typing import NDArray
 
 from sctpinspect.decode.compiled import compiled_without_arrays
@@ -18,7 +17,7 @@ from sctpinspect.decode.layers import (
     PROTOCOL,
 )
 from sctpinspect.decode.links import Bounds
-from sctpinspect.decode.octets import u16, u32
+from sctpinspect.decode.octets import u8, u16, u32
 
 _MAXIMUM_LENGTH = 0xFFFF
 
@@ -42,14 +41,14 @@ def ip(data: NDArray, begin: int, end: int, into_fragments: bool) -> Datagram:
 
 @compiled_without_arrays
 def _ipv4(data: NDArray, begin: int, end: int) -> Datagram:
-    head_length = 4 * (np.int64(data[begin]) & 0x0F)
+    head_length = 4 * (u8(data, begin) & 0x0F)
     if end - begin < 20 or head_length < 20:
         return NOTHING, begin, end, 0, 0, False, 0
     total, fragment = u16(data, begin + 2), u16(data, begin + 6)
     # segmentation offload can leave the length to the device
     stated_end = begin + total if total >= head_length else min(end, begin + _MAXIMUM_LENGTH)
     return (
-        PROTOCOL + np.int64(data[begin + 9]),
+        PROTOCOL + u8(data, begin + 9),
         begin + head_length,
         stated_end,
         u16(data, begin + 4),
@@ -74,7 +73,7 @@ def _ipv6(data: NDArray, begin: int, end: int, into_fragments: bool) -> Datagram
     stated_end = begin + length if length else min(end, begin + _MAXIMUM_LENGTH)
     identification, offset, more = 0, 0, False
     while True:
-        number = np.int64(data[number_at])
+        number = u8(data, number_at)
         if number not in _EXTENSIONS:
             break
         if end - begin < 8:
@@ -83,14 +82,14 @@ def _ipv6(data: NDArray, begin: int, end: int, into_fragments: bool) -> Datagram
             fragment = u16(data, begin + 2)
             identification, offset, more = u32(data, begin + 4), fragment & 0xFFF8, fragment & 1 != 0
             if (offset or more) and not into_fragments:
-                number = np.int64(data[begin])
+                number = u8(data, begin)
                 begin += 8
                 break
             length = 8
         elif number == _AH:
-            length = 4 * (np.int64(data[begin + 1]) + 2)
+            length = 4 * (u8(data, begin + 1) + 2)
         else:
-            length = 8 * (np.int64(data[begin + 1]) + 1)
+            length = 8 * (u8(data, begin + 1) + 1)
         number_at, begin = begin, begin + length
     return PROTOCOL + number, begin, stated_end, identification, offset, more, number_at
 
@@ -137,7 +136,7 @@ def protocol(data: NDArray, layer: int, begin: int, end: int) -> Bounds:
     if layer == GRE:
         return gre(data, begin, end)
     if layer == AH and end - begin >= 12:  # RFC 4302
-        return PROTOCOL + np.int64(data[begin]), begin + 4 * (np.int64(data[begin + 1]) + 2), end
+        return PROTOCOL + u8(data, begin), begin + 4 * (u8(data, begin + 1) + 2), end
     if number == 97:  # RFC 3378, after the version
         return ETHERNET, begin + 2, end
     if number == 137:  # RFC 4023

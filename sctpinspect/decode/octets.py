@@ -7,8 +7,13 @@ from sctpinspect.decode.compiled import compiled_without_arrays
 
 
 @compiled_without_arrays
+def u8(data: NDArray, at: int) -> int:
+    return np.int64(data[at])  # type: ignore[return-value]
+
+
+@compiled_without_arrays
 def u16(data: NDArray, at: int) -> int:
-    return np.int64(data[at]) << 8 | np.int64(data[at + 1])
+    return u8(data, at) << 8 | u8(data, at + 1)
 
 
 @compiled_without_arrays
@@ -23,7 +28,7 @@ def u64(data: NDArray, at: int) -> np.uint64:
 
 @compiled_without_arrays
 def u16_little(data: NDArray, at: int) -> int:
-    return np.int64(data[at]) | np.int64(data[at + 1]) << 8
+    return u8(data, at) | u8(data, at + 1) << 8
 
 
 @compiled_without_arrays

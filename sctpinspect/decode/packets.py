@@ -29,7 +29,7 @@ from sctpinspect.decode.layers import (
 )
 from sctpinspect.decode.links import ether_type, exported, link, place
 from sctpinspect.decode.network import ip, mpls, protocol
-from sctpinspect.decode.octets import u16, u32, u64
+from sctpinspect.decode.octets import u8, u16, u32, u64
 from sctpinspect.decode.rows import PACKET
 
 LAYERS = 64
@@ -258,7 +258,7 @@ def _walk(
             if next == NOTHING:
                 return NOTHING
             header, begin = begin, payload
-            family = np.int64(data[header]) >> 4
+            family = u8(data, header) >> 4
             source = header + (12 if family == 4 else 8)
             destination = source + (4 if family == 4 else 16)
             stated_end, is_open = _narrowed(its_end, stated_end, is_open)
@@ -302,7 +302,7 @@ def _walk(
             else:
                 layer, begin, end = udp.tunnel(data, source_port, destination_port, begin, end)
         elif layer in (ICMP, ICMPV6):
-            if is_quoted or end - begin < 8 or not icmp.is_error(layer, np.int64(data[begin])):
+            if is_quoted or end - begin < 8 or not icmp.is_error(layer, u8(data, begin)):
                 return NOTHING
             _put_addresses(data, quotes, quote, family, source, destination)
             quotes[quote]["type"] = data[begin]

@@ -14,7 +14,7 @@ from sctpinspect.decode.compiled import compiled_without_arrays
 from sctpinspect.decode.layers import ETHERNET, IP, MPLS, NOTHING, PPP
 from sctpinspect.decode.links import Bounds, next_protocol
 from sctpinspect.decode.network import gre
-from sctpinspect.decode.octets import u16, u32
+from sctpinspect.decode.octets import u8, u16, u32
 from sctpinspect.protocol import COMMON_HEADER_LENGTH, UDP_ENCAPSULATION_PORT
 
 MAXIMUM_LEARNED = 4096
@@ -161,7 +161,7 @@ def _gtp_u(data: NDArray, begin: int, end: int) -> Bounds:
     """A G-PDU of GTP-U (3GPP TS 29.281 §5), with an IP packet in it."""
     if end - begin < 8 or data[begin] & 0xF0 != 0x30 or data[begin + 1] != 255:
         return NOTHING, begin, end
-    flags = np.int64(data[begin])
+    flags = u8(data, begin)
     end = min(end, begin + 8 + u16(data, begin + 2))
     begin += 8
     if flags & 7:
@@ -169,7 +169,7 @@ def _gtp_u(data: NDArray, begin: int, end: int) -> Bounds:
         while flags & 4 and begin <= end and data[begin - 1]:  # extension headers
             if begin >= end or data[begin] == 0:
                 return NOTHING, begin, end
-            begin += 4 * np.int64(data[begin])
+            begin += 4 * u8(data, begin)
     return IP, begin, end
 
 
@@ -186,7 +186,7 @@ def _vxlan_gpe(data: NDArray, begin: int, end: int) -> Bounds:
     """draft-ietf-nvo3-vxlan-gpe: its next protocols are those of RFC 8300."""
     if end - begin < 8 or not data[begin] & 4:
         return _vxlan(data, begin, end)
-    return next_protocol(np.int64(data[begin + 3])), begin + 8, end
+    return next_protocol(u8(data, begin + 3)), begin + 8, end
 
 
 @compiled_without_arrays
@@ -194,7 +194,7 @@ def _geneve(data: NDArray, begin: int, end: int) -> Bounds:
     """RFC 8926 §3.4"""
     if end - begin < 8 or data[begin] >> 6:
         return NOTHING, begin, end
-    return u16(data, begin + 2), begin + 8 + 4 * (np.int64(data[begin]) & 0x3F), end
+    return u16(data, begin + 2), begin + 8 + 4 * (u8(data, begin) & 0x3F), end
 
 
 @compiled_without_arrays
