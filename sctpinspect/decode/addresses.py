@@ -43,14 +43,45 @@ _DISTINCT = np.dtype(
 
 def address_texts(families: NDArray, high: NDArray, low: NDArray) -> list[str]:
     """The text of each address; empty for family 0."""
-    words: NDArray = np.empty((len(families), 2), dtype=">u8")
+    texts: NDArray = np.full(len(families), "", dtype=object)
+    for family, texts_of in ((4, _ipv4_texts), (6, _ipv6_texts)):
+        which = np.flatnonzero(families == family)
+        texts[which] = texts_of(high[which], low[which])
+    return texts.tolist()
+
+
+def _ipv4_texts(high: NDArray, low: NDArray) -> list[str]:
+    text = np.empty(_LONGEST_IPV4 * len(low), dtype=np.uint8)
+    length = _write_ipv4(np.ascontiguousarray(low), text)
+    return text[:length].tobytes().decode().split()
+
+
+def _ipv6_texts(high: NDArray, low: NDArray) -> list[str]:
+    words: NDArray = np.empty((len(high), 2), dtype=">u8")
     words[:, 0], words[:, 1] = high, low
     octets = words.tobytes()
-    ntoa, ntop, v6 = socket.inet_ntoa, socket.inet_ntop, socket.AF_INET6
-    return [
-        ntoa(octets[end - 4 : end]) if family == 4 else ntop(v6, octets[end - 16 : end]) if family else ""
-        for family, end in zip(families.tolist(), range(16, 16 * len(families) + 16, 16), strict=True)
-    ]
+    ntop, family = socket.inet_ntop, socket.AF_INET6
+    return [ntop(family, octets[begin : begin + 16]) for begin in range(0, len(octets), 16)]
+
+
+_LONGEST_IPV4 = len("255.255.255.255 ")
+
+
+@compiled_without_arrays
+def _write_ipv4(addresses: NDArray, text: NDArray) -> int:
+    """Write addresses, each with a space behind it; gives how many bytes that took."""
+    at = 0
+    for index in range(len(addresses)):
+        address = np.int64(addresses[index])
+        for shift in (24, 16, 8, 0):
+            octet = address >> shift & 0xFF
+            for unit in (100, 10, 1):
+                if octet >= unit or unit == 1:
+                    text[at] = 48 + octet // unit % 10
+                    at += 1
+            text[at] = 46 if shift else 32  # a dot or a space
+            at += 1
+    return at
 
 
 @compiled_without_arrays
