@@ -87,10 +87,9 @@ _STATISTICS_ENDTIME = 3
 _STATISTICS_IFRECV = 4
 _STATISTICS_IFDROP = 5
 
-# why the walk stops, further: for a block that is not of the common ones, after a packet with a comment, ...
-_OTHER, _COMMENT, _IMPOSSIBLE, _DIFFERENT, _SHORT, _NO_INTERFACE, _UNKNOWN_INTERFACE, _OVERLONG = range(
-    10, 18
-)
+# why the walk stops, further: at a block that is not for the loop, behind a packet with comments, at a fault
+_OTHER, _COMMENT = 10, 11
+_IMPOSSIBLE, _DIFFERENT, _SHORT, _NO_INTERFACE, _UNKNOWN_INTERFACE, _OVERLONG = range(12, 18)
 
 _FAULTS = {
     CUT_HEADER: "the file is cut inside a block header",
@@ -119,7 +118,7 @@ def walk(data: NDArray, frames: Frames, contents: Contents) -> None:
 
     Damaged is raised where the file is cut or damaged.
     """
-    view = memoryview(data)
+    view = data.data
     section = _Section("<", 0)  # replaced by the first block, which is a section header
     at, state, detail = 0, FULL, 0
     while state != END:

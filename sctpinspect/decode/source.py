@@ -38,33 +38,44 @@ def read(path: str | Path, foreign: Callable[[bytes], str | None]) -> tuple[NDAr
 
     Raises UsageError for what cannot be read, is empty, foreign, or too large for the free disk space.
     """
-    with _readable(path), _opened(path) as file:
-        stream = Stream(file.read)
+    with _opened(path) as file:
+        stream = Stream(_reader(path, file))
         head = stream.read(HEAD)
         if not head:
             raise UsageError(f"{shown(path)} is empty; give a pcap or pcapng file")
         decompress = decompressor(head)
         if decompress is None:
             _refuse(path, foreign(head))
-            if str(path) != "-" and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return _mapped(file), None
+            data = _mapped(file) if str(path) != "-" else None
+            if data is not None and data[:HEAD].tobytes() == head:
+                return data, None
         stream.give_back(head)
         if decompress is None:
             return _stored(path, iter(lambda: stream.read(PIECE), b""))
         pieces = decompress(stream)
         head, damage = _head(pieces)
-        if not head and damage:
-            raise UsageError(f"{shown(path)} is compressed, but {damage}: nothing comes out of it")
+        if not head:
+            because = f"{damage}: " if damage else ""
+            raise UsageError(f"{shown(path)} is compressed, but {because}nothing comes out of it")
         fault = foreign(head)
         _refuse(path, fault and f"is compressed, but what comes out of it {fault}")
         return _stored(path, _chained(head, pieces, damage))
 
 
 @contextmanager
-def _readable(path: str | Path) -> Iterator[None]:
-    """What the system refuses as a sentence."""
+def _opened(path: str | Path) -> Iterator[BinaryIO]:
+    if str(path) == "-":
+        if sys.stdin is None:
+            raise UsageError("standard input is closed; give the path of a pcap or pcapng file")
+        yield sys.stdin.buffer
+        return
+    with _open(path) as file:
+        yield file
+
+
+def _open(path: str | Path) -> BinaryIO:
     try:
-        yield
+        return Path(path).open("rb")
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such file; give the path of a pcap or pcapng file") from None
     except IsADirectoryError:
@@ -72,16 +83,17 @@ def _readable(path: str | Path) -> Iterator[None]:
     except PermissionError:
         raise UsageError(f"{path} may not be read by this user; change its permissions or the user") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise UsageError(f"{shown(path)} cannot be read: {error}") from None
+        raise UsageError(f"{path} cannot be read: {error}") from None
 
 
-@contextmanager
-def _opened(path: str | Path) -> Iterator[BinaryIO]:
-    if str(path) == "-":
-        yield sys.stdin.buffer
-    else:
-        with Path(path).open("rb") as file:
-            yield file
+def _reader(path: str | Path, file: BinaryIO) -> Callable[[int], bytes]:
+    def read(length: int) -> bytes:
+        try:
+            return file.read(length)
+        except OSError as error:
+            raise UsageError(f"{shown(path)} cannot be read: {error.strerror}") from None
+
+    return read
 
 
 def _refuse(path: str | Path, fault: str | None) -> None:
@@ -89,10 +101,14 @@ def _refuse(path: str | Path, fault: str | None) -> None:
         raise UsageError(f"{shown(path)} {fault}")
 
 
-def _mapped(file: BinaryIO) -> NDArray[np.uint8]:
-    if not os.fstat(file.fileno()).st_size:  # nothing can be mapped then
-        return np.frombuffer(b"", np.uint8)
-    return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+def _mapped(file: BinaryIO) -> NDArray[np.uint8] | None:
+    """The file in memory; None if it cannot be mapped: a FIFO, or on a file system that maps none."""
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return None
+    try:
+        return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+    except (OSError, ValueError):  # ValueError: it seems to be empty, as those of procfs do
+        return None
 
 
 def _head(pieces: Iterator[bytes]) -> tuple[bytes, Damaged | None]:
@@ -117,20 +133,26 @@ def _chained(head: bytes, pieces: Iterator[bytes], damage: Damaged | None) -> It
 
 def _stored(path: str | Path, pieces: Iterable[bytes]) -> tuple[NDArray[np.uint8], str | None]:
     """The pieces in a temporary file that goes with the array, and what is wrong with them."""
-    folder = tempfile.gettempdir()
-    space = int(shutil.disk_usage(folder).free * DISK_SHARE)
     damage = None
-    with tempfile.TemporaryFile(dir=folder) as file:
-        try:
-            for piece in pieces:
-                space -= len(piece)
-                if space < 0:
-                    raise UsageError(
-                        f"{shown(path)} is too large, decompressed, for the free space in {folder};"
-                        " let TMPDIR name a folder with more"
-                    )
-                file.write(piece)
-        except Damaged as error:
-            damage = str(error)
-        file.flush()
-        return _mapped(file), damage
+    try:
+        folder = tempfile.gettempdir()
+        space = int(shutil.disk_usage(folder).free * DISK_SHARE)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            try:
+                for piece in pieces:
+                    space -= len(piece)
+                    if space < 0:
+                        raise UsageError(
+                            f"{shown(path)} is too large, decompressed, for the free space in {folder};"
+                            " let TMPDIR name a folder with more"
+                        )
+                    file.write(piece)
+            except Damaged as error:
+                damage = str(error)
+            file.flush()
+            return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8), damage
+    except OSError as error:
+        raise UsageError(
+            f"{shown(path)} cannot be put into a temporary file: {error.strerror};"
+            " let TMPDIR name a folder with space"
+        ) from None

@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import zlib
 from types import SimpleNamespace
@@ -178,6 +179,15 @@ def test_what_does_not_fit_on_the_disk_is_refused(opened, monkeypatch):
         opened(swollen)
 
 
+def test_a_full_disk_is_said_to_be_full(opened, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(UsageError, match=r"temporary file: No space left on device; let TMPDIR"):
+        opened(gzip.compress(PLAIN))
+
+
 # ---- what is no capture
 
 
@@ -189,7 +199,7 @@ def test_what_is_foreign_when_decompressed_is_refused(opened, name):
 
 @pytest.mark.parametrize("name", COMPRESS)
 def test_nothing_compressed_is_refused(opened, name):
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="compressed, but nothing comes out of it"):
         opened(COMPRESS[name](b""))
 
 

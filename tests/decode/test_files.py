@@ -1,5 +1,6 @@
 """The file reader: formats, block kinds, frame numbers, damage, foreign files."""
 
+import mmap
 import os
 import shutil
 import struct
@@ -338,6 +339,27 @@ def test_standard_input(tmp_path):
     code = "from sctpinspect.decode.files import open_capture; print(len(open_capture('-').frames))"
     run = subprocess.run([sys.executable, "-c", code], input=pcap(FRAMES), capture_output=True, check=True)
     assert int(run.stdout) == len(FRAMES)
+
+
+def test_closed_standard_input(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UsageError, match="standard input is closed"):
+        open_capture("-")
+
+
+def test_a_file_that_cannot_be_mapped(tmp_path, monkeypatch):
+    def refuse(descriptor, *_, **__):
+        if os.fstat(descriptor).st_nlink:
+            raise OSError(19, "No such device")
+        return mapped(descriptor, 0, access=mmap.ACCESS_READ)
+
+    mapped = mmap.mmap
+    path = tmp_path / "capture"
+    path.write_bytes(pcap(FRAMES))
+    monkeypatch.setattr(mmap, "mmap", refuse)
+    found = open_capture(path)
+    assert found.data.tobytes() == pcap(FRAMES)
+    assert len(found.frames) == len(FRAMES)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")

@@ -29,7 +29,7 @@ from external_captures import CAPTURES, needed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sctpinspect.decode import frames
+from sctpinspect.decode import frames, pcapng
 from sctpinspect.decode.files import INT64_MAX, open_capture
 
 SECOND = 1_000_000_000
@@ -183,6 +183,14 @@ def test_more_frames_than_can_be_held_are_left_out(file, monkeypatch):
         file.write_bytes(pcap([(SECOND, b"")] * count))
         found = open_capture(file)
         assert (len(found.frames), found.defects) == (5000, defects)
+
+
+def test_more_interfaces_than_can_be_held_are_left_out(file, monkeypatch):
+    monkeypatch.setattr(pcapng, "MAXIMUM_INTERFACES", 2)
+    file.write_bytes(section_block() + (interface_block() + packet_block(5, b"")) * 3)
+    found = open_capture(file)
+    assert (len(found.interfaces), len(found.frames)) == (2, 2)
+    assert found.defects == ["the limit of 2 interfaces is reached after frame 2: what follows was not read"]
 
 
 def test_interfaces_with_many_clocks(file):
