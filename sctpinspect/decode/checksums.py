@@ -6,7 +6,8 @@ Both go eight bytes a step through eight tables: the remainders of a byte that 0
 import numpy as np
 from numpy.typing import NDArray
 
-from sctpinspect.decode.compiled import compiled
+from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.octets import u8, u32_little
 
 
 def _tables(polynomial: int) -> NDArray[np.int64]:
@@ -26,16 +27,11 @@ _CRC32C = _tables(0x82F63B78)
 _CRC32 = _tables(0xEDB88320)
 
 
-@compiled
+@compiled_without_arrays
 def _step(tables: NDArray, crc: int, data: NDArray, begin: int, end: int) -> int:
     """The remainder `crc` carried on over data[begin:end]."""
     while end - begin >= 8:
-        crc ^= (
-            np.int64(data[begin])
-            | np.int64(data[begin + 1]) << 8
-            | np.int64(data[begin + 2]) << 16
-            | np.int64(data[begin + 3]) << 24
-        )
+        crc ^= u32_little(data, begin)
         crc = (
             tables[7, crc & 0xFF]
             ^ tables[6, crc >> 8 & 0xFF]
@@ -48,12 +44,12 @@ def _step(tables: NDArray, crc: int, data: NDArray, begin: int, end: int) -> int
         )
         begin += 8
     while begin < end:
-        crc = tables[0, (crc ^ np.int64(data[begin])) & 0xFF] ^ crc >> 8
+        crc = tables[0, (crc ^ u8(data, begin)) & 0xFF] ^ crc >> 8
         begin += 1
     return crc
 
 
-@compiled
+@compiled_without_arrays
 def checksum(data: NDArray, begin: int, end: int) -> int:
     """The right checksum of the packet data[begin:end], which has its common header, as Wireshark shows it.
 
@@ -67,7 +63,7 @@ def checksum(data: NDArray, begin: int, end: int) -> int:
     return crc >> 24 | crc >> 8 & 0xFF00 | (crc & 0xFF00) << 8 | (crc & 0xFF) << 24
 
 
-@compiled
+@compiled_without_arrays
 def digest(data: NDArray, begin: int, end: int) -> int:
     """What `journal.digest` gives for data[begin:end]."""
     return _step(_CRC32, 0xFFFFFFFF, data, begin, end) ^ 0xFFFFFFFF

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from sctpinspect.decode import defects
 from sctpinspect.decode.checksums import checksum, digest
-from sctpinspect.decode.compiled import compiled
-from sctpinspect.decode.octets import u16, u32, u64
+from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.octets import u8, u16, u32, u64
 from sctpinspect.decode.rows import CHUNK, GAP_BLOCK, GAP_KINDS, TLV
 from sctpinspect.protocol import COMMON_HEADER_LENGTH, ChunkType, ParameterType
 
@@ -64,7 +64,10 @@ def _batch(
     """The rows of some packets from the first on, and the number of the next one."""
     rows = tuple(np.empty(BATCH, dtype) for dtype in (CHUNK, TLV, TLV, GAP_BLOCK))
     counts = np.zeros(4, np.int64)
-    done = _packets(data, reassembled, packets, first, maximum, *rows, counts)
+    chunks, parameters, causes, gap_blocks = rows
+    done = _packets(
+        *(data, reassembled, packets, first, maximum), *(chunks, parameters, causes, gap_blocks), counts
+    )
     return tuple(part[:count] for part, count in zip(rows, counts, strict=True)), done
 
 
@@ -154,7 +157,7 @@ _ADD, _DELETE = int(ParameterType.ADD_IP_ADDRESS), int(ParameterType.DELETE_IP_A
 _SET_PRIMARY = int(ParameterType.SET_PRIMARY_ADDRESS)
 
 
-@compiled
+@compiled_without_arrays
 def _packets(
     data: NDArray,
     reassembled: NDArray,
@@ -169,17 +172,19 @@ def _packets(
 ) -> int:
     """Walk packets from the first on; gives the number of the one that has no room any more."""
     for number in range(first, len(packets)):
-        if counts.sum() >= maximum:
-            return number
-        room = len(chunks) - counts.max()
-        if min(np.int64(packets[number]["captured_length"]), _MAXIMUM_LENGTH) // 4 > room:
+        rows, most = 0, 0
+        for count in counts:
+            rows += count
+            most = max(most, count)
+        room = len(chunks) - most
+        if rows >= maximum or min(packets[number]["captured_length"], _MAXIMUM_LENGTH) // 4 > room:
             return number
         source = reassembled if packets[number]["reassembled"] else data
         _packet(source, packets, number, chunks, parameters, causes, gap_blocks, counts)
     return len(packets)
 
 
-@compiled
+@compiled_without_arrays
 def _packet(
     data: NDArray,
     packets: NDArray,
@@ -192,9 +197,9 @@ def _packet(
 ) -> None:
     packet = packets[number]
     begin = packet["begin"]
-    known = min(np.int64(packet["captured_length"]), _MAXIMUM_LENGTH)
+    known = min(packet["captured_length"], _MAXIMUM_LENGTH)
     end = begin + known
-    stated_end = begin + np.int64(packet["length"])
+    stated_end = begin + packet["length"]
     cut = 0
     if packet["is_fragment"]:  # then where the packet ends is not known
         cut = _CUT_BY_FRAGMENTATION
@@ -247,7 +252,7 @@ def _packet(
         packet["defect"] = cut
 
 
-@compiled
+@compiled_without_arrays
 def _chunk(
     data: NDArray,
     number: int,
@@ -267,7 +272,7 @@ def _chunk(
     row = counts[_CHUNKS]
     counts[_CHUNKS] += 1
     chunk = chunks[row]
-    type = np.int64(data[at])
+    type = u8(data, at)
     length = u16(data, at + 2)
     begin = at + 4
     stated_end = at + length
@@ -351,7 +356,7 @@ def _chunk(
     chunk["defect"] = defect
 
 
-@compiled
+@compiled_without_arrays
 def _is_zero(data: NDArray, begin: int, end: int) -> int:
     """1 if all of data[begin:end] is zero, else 0."""
     for at in range(begin, end):
@@ -360,7 +365,7 @@ def _is_zero(data: NDArray, begin: int, end: int) -> int:
     return 1
 
 
-@compiled
+@compiled_without_arrays
 def _gap_blocks(
     data: NDArray,
     number: int,
@@ -403,7 +408,7 @@ def _gap_blocks(
     return _SACK_COUNTS_OVERRUN_CHUNK if blocks + 4 * total > stated_end else 0
 
 
-@compiled
+@compiled_without_arrays
 def _tlvs(
     data: NDArray,
     number: int,
@@ -467,7 +472,7 @@ def _tlvs(
     return _BYTES_AFTER_PARAMETERS if at < stated_end and cut == 0 else 0
 
 
-@compiled
+@compiled_without_arrays
 def _address(data: NDArray, type: int, begin: int, end: int, row: NDArray) -> None:
     """The address of a parameter, or of the one that follows an ASCONF parameter's correlation id."""
     if (type == _ADD or type == _DELETE or type == _SET_PRIMARY) and end - begin >= 8:
