@@ -27,6 +27,7 @@ USER_DATA = [ChunkType.DATA, ChunkType.I_DATA]
 _SACKS = [ChunkType.SACK, ChunkType.NR_SACK]
 _OPENING = [ChunkType.INIT, ChunkType.INIT_ACK]
 _CUMULATIVE = [*_SACKS, ChunkType.SHUTDOWN, ChunkType.FORWARD_TSN, ChunkType.I_FORWARD_TSN]
+_CHECKSUM_NEEDED = [ChunkType.INIT, ChunkType.COOKIE_ECHO, ChunkType.ASCONF]
 _WITH_T_BIT = [ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE]
 _VALUE_KEPT = [
     *[ChunkType.HEARTBEAT, ChunkType.HEARTBEAT_ACK, ChunkType.COOKIE_ECHO],
@@ -161,18 +162,82 @@ def _deliveries(columns: Columns) -> dict[str, pl.Series]:
     }
 
 
+_STATES = ["not_captured", "good", "offloaded", "bad", "adler32", "zero_accepted"]
+_GOOD, _OFFLOADED, _BAD, _ADLER32, _ZERO_ACCEPTED = range(1, len(_STATES))
+
+
 def _checksum_states(columns: Columns) -> pl.Series:
-    """What each checksum field is worth; a field of zero is taken as left to the sender's network device."""
+    """What each checksum field is worth.
+
+    A wrong one of zero is `zero_accepted` where the receiver has said that it accepts it, else `offloaded`:
+    left blank for the sender's network device. It is `bad` in our own recordings, made without such
+    devices, and where the sender computes checksums itself, as its other packets show.
+    """
     packets, checksum = columns.packets, columns.packets["checksum"]
     is_whole = (packets["captured_length"] >= np.maximum(packets["length"], 12)) & ~packets["is_fragment"]
     is_right = checksum == packets["crc32c"]
-    states = ["not_captured", "good", "offloaded", "bad", "adler32"]
-    state = np.select([~is_whole, is_right, checksum == 0], [0, 1, 2], 3).astype(np.uint8)
-    for packet in np.flatnonzero(state == states.index("bad")):
+    state = np.select([~is_whole, is_right, checksum == 0], [0, _GOOD, _OFFLOADED], _BAD).astype(np.uint8)
+    for packet in np.flatnonzero(state == _BAD):
         data = _packet_bytes(columns, packets[packet])
         if checksum[packet] == zlib.adler32(data[:8] + bytes(4) + data[12:]):  # RFC 2960 §6.8
-            state[packet] = states.index("adler32")
-    return pl.Series(states).gather(state)
+            state[packet] = _ADLER32
+    is_zero = state == _OFFLOADED
+    if is_zero.any():
+        state[is_zero & (bool(columns.recipe) | _are_computed(columns, state))] = _BAD
+        state[is_zero & _are_accepted(columns)] = _ZERO_ACCEPTED
+    return pl.Series(_STATES).gather(state)
+
+
+def _are_accepted(columns: Columns) -> NDArray[np.bool_]:
+    """For each packet whether its receiver accepts a checksum of zero (RFC 9653 §4).
+
+    That is the endpoint whose INIT or INIT ACK, with the parameter that says so, chose its verification tag.
+    Packets with an INIT, COOKIE ECHO or ASCONF chunk need their checksum nevertheless (RFC 9653 §5.2).
+    """
+    packets, chunks, parameters = columns.packets, columns.rows.chunks, columns.rows.parameters
+    said = parameters[
+        (parameters["type"] == ParameterType.ZERO_CHECKSUM_ACCEPTABLE)
+        & np.isin(parameters["chunk_type"], _OPENING)
+        & parameters["is_whole"]
+    ]
+    openings = chunks[np.searchsorted(chunks["packet"], said["packet"]) + said["chunk"]]
+    by = packets[said["packet"]]
+    accepting = _key_of(openings["words"][:, 0], by["source_port"], by["destination_port"])
+    to = _key_of(packets["verification_tag"], packets["destination_port"], packets["source_port"])
+    accepted = np.isin(to, accepting)
+    accepted[chunks["packet"][np.isin(chunks["type"], _CHECKSUM_NEEDED)]] = False
+    return accepted
+
+
+def _key_of(tag: NDArray, port: NDArray, peer_port: NDArray) -> NDArray[np.uint64]:
+    return tag.astype(np.uint64) << 32 | port.astype(np.uint64) << 16 | peer_port
+
+
+def _are_computed(columns: Columns, state: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """For each packet whether its sender computes checksums itself.
+
+    It does if a right one was captured at the same place, between the same addresses, of a packet that is
+    no longer: what may have to be fragmented or lies in UDP is not left to the device.
+    """
+    packets = columns.packets
+    key = ["interface", "place", "source", "destination", "encapsulated"]
+    shortest = pl.col("length").filter(pl.col("state") == _GOOD).min().over(key)
+    return (
+        pl.DataFrame(
+            dict(
+                interface=columns.frame_rows["interface"][packets["frame"]],
+                place=np.ascontiguousarray(packets["place"]),
+                source=columns.sources,
+                destination=columns.destinations,
+                encapsulated=packets["encapsulation_port"] >= 0,
+                length=np.ascontiguousarray(packets["length"]),
+                state=state,
+            )
+        )
+        .select(((shortest <= pl.col("length")) & (pl.col("source") >= 0)).fill_null(False))
+        .to_series()
+        .to_numpy()
+    )
 
 
 def _packet_bytes(columns: Columns, packet: NDArray) -> bytes:
