@@ -6,7 +6,7 @@ import socket
 import numpy as np
 from numpy.typing import NDArray
 
-from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.compiled import compiled
 
 NO_ADDRESS = -1
 
@@ -22,15 +22,14 @@ def addresses(packets: NDArray) -> tuple[list[str], NDArray[np.int32], NDArray[n
     # multipliers that no maker of a capture knows, so that none can fill the table badly
     keys = np.array([secrets.randbits(31) * 2 + 1 for _ in range(4)], dtype=np.uint64)
     distinct = np.empty(1024, dtype=_DISTINCT)
-    table = np.full(4 * len(distinct), -1, dtype=np.int32)
     done = count = 0
     while True:
+        table = np.full(4 * len(distinct), -1, dtype=np.int32)
+        _fill(keys, table, distinct, count)
         done, count = _intern(rows, done, keys, table, distinct, count, sources, destinations)
         if done == len(rows):
             break
         distinct = np.concatenate([distinct, np.empty_like(distinct)])
-        table = np.full(4 * len(distinct), -1, dtype=np.int32)
-        _fill(keys, table, distinct, count)
     distinct = distinct[:count]
     return address_texts(distinct["family"], distinct["high"], distinct["low"]), sources, destinations
 
@@ -67,7 +66,7 @@ def _ipv6_texts(high: NDArray, low: NDArray) -> list[str]:
 _LONGEST_IPV4 = len("255.255.255.255 ")
 
 
-@compiled_without_arrays
+@compiled
 def _write_ipv4(addresses: NDArray, text: NDArray) -> int:
     """Write addresses, each with a space behind it; gives how many bytes that took."""
     at = 0
@@ -84,7 +83,7 @@ def _write_ipv4(addresses: NDArray, text: NDArray) -> int:
     return at
 
 
-@compiled_without_arrays
+@compiled
 def _intern(
     packets: NDArray,
     begin: int,
@@ -118,7 +117,7 @@ def _intern(
     return len(packets), count
 
 
-@compiled_without_arrays
+@compiled
 def _enter(
     table: NDArray,
     slot: int,
@@ -138,7 +137,7 @@ def _enter(
     return count + 1
 
 
-@compiled_without_arrays
+@compiled
 def _fill(keys: NDArray, table: NDArray, distinct: NDArray, count: int) -> None:
     """Put all distinct addresses into an empty table."""
     for index in range(count):
@@ -146,7 +145,7 @@ def _fill(keys: NDArray, table: NDArray, distinct: NDArray, count: int) -> None:
         table[_slot(keys, table, distinct, distinct[index]["family"], high, low)] = index
 
 
-@compiled_without_arrays
+@compiled
 def _slot(
     keys: NDArray,
     table: NDArray,

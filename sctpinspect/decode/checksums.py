@@ -6,7 +6,7 @@ Both go eight bytes a step through eight tables: the remainders of a byte that 0
 import numpy as np
 from numpy.typing import NDArray
 
-from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.compiled import compiled
 from sctpinspect.decode.octets import u8, u32_little
 
 
@@ -27,7 +27,7 @@ _CRC32C = _tables(0x82F63B78)
 _CRC32 = _tables(0xEDB88320)
 
 
-@compiled_without_arrays
+@compiled
 def _step(tables: NDArray, crc: int, data: NDArray, begin: int, end: int) -> int:
     """The remainder `crc` carried on over data[begin:end]."""
     while end - begin >= 8:
@@ -49,7 +49,7 @@ def _step(tables: NDArray, crc: int, data: NDArray, begin: int, end: int) -> int
     return crc
 
 
-@compiled_without_arrays
+@compiled
 def checksum(data: NDArray, begin: int, end: int) -> int:
     """The right checksum of the packet data[begin:end], which has its common header, as Wireshark shows it.
 
@@ -63,7 +63,7 @@ def checksum(data: NDArray, begin: int, end: int) -> int:
     return crc >> 24 | crc >> 8 & 0xFF00 | (crc & 0xFF00) << 8 | (crc & 0xFF) << 24
 
 
-@compiled_without_arrays
+@compiled
 def digest(data: NDArray, begin: int, end: int) -> int:
     """What `journal.digest` gives for data[begin:end]."""
     return _step(_CRC32, 0xFFFFFFFF, data, begin, end) ^ 0xFFFFFFFF

@@ -1,64 +1,96 @@
 """How the loops over bytes are compiled: by Numba, once for each version of their source.
 
-Numba notices a change in the file of a function, not in what it calls from other files. So the compiled
-code of this package lies in a folder named after the contents of all its modules.
+Numba notices a change in the file of a function, not in what it uses from other files. So the compiled
+code of this package lies in a folder named after the contents of all modules that it is made from.
 """
 
 import hashlib
-from collections.abc import Callable
-from contextlib import suppress
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 from numba.core import config as numba_config
+from numba.core import event as numba_event
 
 Function = TypeVar("Function", bound=Callable)
 
 # not all that is used is in their type hints
 njit: Callable[..., Any] = numba.njit
 config: Any = numba_config
+event: Any = numba_event
 
 
 def compiled(function: Function) -> Function:
     """`function` as machine code, kept for the next start; uncompiled under NUMBA_DISABLE_JIT=1.
 
-    It may use integers and arrays of `sctpinspect.decode.rows`, and functions compiled in this way. Its
-    result must not depend on integers wrapping at 64 bits, for uncompiled they do not.
+    It may use integers and arrays of `sctpinspect.decode.rows`, and functions compiled in this way, but makes
+    no array, nor gives one: so Numba can leave out the counting of references to those that it is given,
+    which makes short functions several times faster. Its result must not depend on integers wrapping at
+    64 bits, for uncompiled they do not.
     """
-    return _compiled(function, {})
+    place = folder()
+    before, config.CACHE_DIR = config.CACHE_DIR, str(place or "")
+    try:
+        return njit(function, cache=place is not None, nogil=True, _nrt=False)
+    finally:
+        config.CACHE_DIR = before
 
 
-def compiled_without_arrays(function: Function) -> Function:
-    """The same for a function that makes no array, nor gives one: several times faster if it is short.
+@contextmanager
+def on_compiling(tell: Callable[[], None]) -> Iterator[None]:
+    """Call `tell` if anything has to be compiled meanwhile: once, before it is."""
 
-    Numba then leaves out the counting of references to the arrays that it is given.
-    """
-    return _compiled(function, {"_nrt": False})
+    class Listener(event.Listener):
+        told = False
+
+        def on_start(self, event: Any) -> None:
+            if not self.told:
+                self.told = True
+                tell()
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    with event.install_listener("numba:compile", Listener()):
+        yield
 
 
-def _compiled(function: Function, options: dict[str, bool]) -> Function:
-    for folder in _folders():
-        before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
-        try:
-            return njit(function, cache=True, nogil=True, **options)
-        except RuntimeError:  # nothing can be written there
-            continue
-        finally:
-            config.CACHE_DIR = before
-    return njit(function, nogil=True, **options)
+_SOURCES = ("decode", "protocol")
+_NAME = re.compile("compiled-[0-9a-f]{16}")
 
 
 @cache
-def _folders() -> list[Path]:
-    """Where compiled code may be kept, best first: beside the source, where all users find it."""
+def folder() -> Path | None:
+    """Where compiled code is kept: beside the source, for all users, else in the home; None: nowhere."""
     here = Path(__file__).parent
     state = hashlib.blake2b(digest_size=8)
-    for module in sorted(here.glob("*.py")):
-        state.update(module.read_bytes())
-    name = f"compiled-{state.hexdigest()}"
-    folders = [here / "__pycache__" / name]
+    for package in _SOURCES:
+        for module in sorted((here.parent / package).glob("*.py")):
+            state.update(module.read_bytes())
+    parents = [here / "__pycache__"]
     with suppress(RuntimeError):  # no home
-        folders.append(Path.home() / ".cache" / "sctpinspect" / name)
-    return folders
+        parents.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sctpinspect"))
+    for parent in parents:
+        place = parent.absolute() / f"compiled-{state.hexdigest()}"
+        with suppress(OSError):
+            is_new = not place.exists()
+            place.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=place).close()  # it can be written to
+            if is_new:
+                _remove_others(place)
+            return place
+    return None
+
+
+def _remove_others(place: Path) -> None:
+    """Remove the folders beside this one that were made from other versions of the source."""
+    for other in place.parent.iterdir():
+        if other != place and _NAME.fullmatch(other.name) and not other.is_symlink():
+            shutil.rmtree(other, ignore_errors=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.compiled import compiled
 from sctpinspect.decode.octets import u16, u16_little, u32, u32_little
 from sctpinspect.decode.rows import FRAME
 
@@ -44,12 +44,12 @@ class Frames:
         self.rows[:held], self.is_timed[:held] = rows, is_timed
 
 
-@compiled_without_arrays
+@compiled
 def word(data: NDArray, at: int, is_big: bool) -> int:
     """Four bytes as the file's byte order has them."""
     return u32(data, at) if is_big else u32_little(data, at)
 
 
-@compiled_without_arrays
+@compiled
 def half(data: NDArray, at: int, is_big: bool) -> int:
     return u16(data, at) if is_big else u16_little(data, at)

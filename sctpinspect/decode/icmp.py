@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sctpinspect.decode.addresses import address_texts
-from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.compiled import compiled
 from sctpinspect.decode.layers import ICMP
 
 _ADDRESSES = [
@@ -27,7 +27,7 @@ QUOTE = np.dtype(
 )
 
 
-@compiled_without_arrays
+@compiled
 def is_error(layer: int, type: int) -> bool:
     """Whether it is an ICMP (RFC 792) or ICMPv6 (RFC 4443) error, which quotes a datagram after 8 bytes."""
     return type in (3, 4, 5, 11, 12) if layer == ICMP else type < 128

@@ -6,7 +6,7 @@ behind its IP datagram (padding, FCS) is left to the IP length.
 
 from numpy.typing import NDArray
 
-from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.compiled import compiled
 from sctpinspect.decode.layers import (
     BRIDGED,
     ETHERNET,
@@ -25,7 +25,7 @@ Bounds = tuple[int, int, int]
 """A layer, and where it begins and ends."""
 
 
-@compiled_without_arrays
+@compiled
 def place(data: NDArray, type: int, begin: int, end: int) -> int:
     """At which of several places of one interface a frame was taken.
 
@@ -39,7 +39,7 @@ def place(data: NDArray, type: int, begin: int, end: int) -> int:
     return 0
 
 
-@compiled_without_arrays
+@compiled
 def link(data: NDArray, type: int, begin: int, end: int) -> Bounds:
     """What a frame of this LINKTYPE_ carries; UNKNOWN_LINK for types that are not decoded."""
     if type == 1:
@@ -79,7 +79,7 @@ def link(data: NDArray, type: int, begin: int, end: int) -> Bounds:
     return UNKNOWN_LINK, begin, end
 
 
-@compiled_without_arrays
+@compiled
 def ether_type(data: NDArray, type: int, begin: int, end: int) -> Bounds:
     """What a protocol with an EtherType carries, other than IP and MPLS."""
     if type in (0x8100, 0x88A8, 0x9100, 0x9200):  # 802.1Q, 802.1ad, older ones
@@ -103,7 +103,7 @@ def ether_type(data: NDArray, type: int, begin: int, end: int) -> Bounds:
     return NOTHING, begin, end
 
 
-@compiled_without_arrays
+@compiled
 def _behind_type(data: NDArray, begin: int, end: int, at: int, length: int) -> Bounds:
     """A header of `length` bytes with an EtherType `at` some place."""
     if end - begin < length:
@@ -111,7 +111,7 @@ def _behind_type(data: NDArray, begin: int, end: int, at: int, length: int) -> B
     return _typed(data, u16(data, begin + at), begin + length, end)
 
 
-@compiled_without_arrays
+@compiled
 def _typed(data: NDArray, type: int, begin: int, end: int) -> Bounds:
     """What follows an EtherType, which is in 802.3 the length of what follows."""
     if type >= 0x600:
@@ -121,12 +121,12 @@ def _typed(data: NDArray, type: int, begin: int, end: int) -> Bounds:
     return _llc(data, begin, min(end, begin + type))
 
 
-@compiled_without_arrays
+@compiled
 def _ethernet(data: NDArray, begin: int, end: int) -> Bounds:
     return _behind_type(data, begin, end, 12, 14)
 
 
-@compiled_without_arrays
+@compiled
 def _llc(data: NDArray, begin: int, end: int) -> Bounds:
     """802.2, with SNAP (RFC 1042), with the access point of IP (RFC 948), or with an NLPID (RFC 2684)."""
     if end - begin < 3 or data[begin + 2] != 3:
@@ -143,7 +143,7 @@ def _llc(data: NDArray, begin: int, end: int) -> Bounds:
     return NOTHING, begin, end
 
 
-@compiled_without_arrays
+@compiled
 def _nlpid(data: NDArray, begin: int, end: int) -> Bounds:
     """IPv4, IPv6, or SNAP without the rest of LLC."""
     if end - begin < 1:
@@ -155,7 +155,7 @@ def _nlpid(data: NDArray, begin: int, end: int) -> Bounds:
     return NOTHING, begin, end
 
 
-@compiled_without_arrays
+@compiled
 def _null(data: NDArray, begin: int, end: int) -> Bounds:
     """The address family before the packet is in the byte order of the machine that captured."""
     if end - begin < 4:
@@ -167,7 +167,7 @@ def _null(data: NDArray, begin: int, end: int) -> Bounds:
     return NOTHING, begin, end
 
 
-@compiled_without_arrays
+@compiled
 def _ppp(data: NDArray, begin: int, end: int) -> Bounds:
     """PPP (RFC 1661) with or without the HDLC address and control (RFC 1662); or Cisco HDLC."""
     if end - begin >= 4 and (data[begin] == 0x0F or data[begin] == 0x8F) and data[begin + 1] == 0:
@@ -177,7 +177,7 @@ def _ppp(data: NDArray, begin: int, end: int) -> Bounds:
     return _ppp_protocol(data, begin, end)
 
 
-@compiled_without_arrays
+@compiled
 def _ppp_protocol(data: NDArray, begin: int, end: int) -> Bounds:
     """The protocol field can be compressed to one byte (RFC 1661 §6.5); the last one of each is odd."""
     if end - begin < 2:
@@ -191,7 +191,7 @@ def _ppp_protocol(data: NDArray, begin: int, end: int) -> Bounds:
     return (MPLS, begin, end) if protocol == 0x281 or protocol == 0x283 else (NOTHING, begin, end)
 
 
-@compiled_without_arrays
+@compiled
 def _pppoe(data: NDArray, begin: int, end: int) -> Bounds:
     """A PPPoE session (RFC 2516 §4)"""
     if end - begin < 6 or data[begin] != 0x11:
@@ -199,7 +199,7 @@ def _pppoe(data: NDArray, begin: int, end: int) -> Bounds:
     return _ppp_protocol(data, begin + 6, min(end, begin + 6 + u16(data, begin + 4)))
 
 
-@compiled_without_arrays
+@compiled
 def _frame_relay(data: NDArray, begin: int, end: int) -> Bounds:
     """RFC 2427, or Cisco's way: an EtherType after the address."""
     while begin < end and not data[begin] & 1:
@@ -213,7 +213,7 @@ def _frame_relay(data: NDArray, begin: int, end: int) -> Bounds:
     return _nlpid(data, begin, end)
 
 
-@compiled_without_arrays
+@compiled
 def _wlan(data: NDArray, begin: int, end: int) -> Bounds:
     """A data frame of 802.11 that is neither encrypted nor an aggregate."""
     if end - begin < 24:
@@ -229,7 +229,7 @@ def _wlan(data: NDArray, begin: int, end: int) -> Bounds:
     return _llc(data, begin + length, end)
 
 
-@compiled_without_arrays
+@compiled
 def _behind_description(data: NDArray, type: int, begin: int, end: int) -> Bounds:
     """Radiotap, or PPI with the link type in it, before the frame."""
     if end - begin < 8:
@@ -241,7 +241,7 @@ def _behind_description(data: NDArray, type: int, begin: int, end: int) -> Bound
     return LINK + inner, begin + length, end
 
 
-@compiled_without_arrays
+@compiled
 def _erf(data: NDArray, begin: int, end: int) -> Bounds:
     """A record of Endace's format, of Ethernet or IP."""
     if end - begin < 16:
@@ -258,7 +258,7 @@ def _erf(data: NDArray, begin: int, end: int) -> Bounds:
     return (IP if type == 22 or type == 23 else NOTHING), begin, end
 
 
-@compiled_without_arrays
+@compiled
 def _nflog(data: NDArray, begin: int, end: int) -> Bounds:
     """Linux's netfilter log: attributes in the byte order of the host, one of which is the packet."""
     begin += 4
@@ -274,7 +274,7 @@ def _nflog(data: NDArray, begin: int, end: int) -> Bounds:
     return NOTHING, begin, end
 
 
-@compiled_without_arrays
+@compiled
 def _pktap(data: NDArray, begin: int, end: int) -> Bounds:
     """macOS's description of a packet, with its length and the link type in it."""
     if end - begin < 12:
@@ -285,7 +285,7 @@ def _pktap(data: NDArray, begin: int, end: int) -> Bounds:
     return LINK + (u32_little(data, begin + 8) & 0xFFFF), begin + length, end
 
 
-@compiled_without_arrays
+@compiled
 def _service_header(data: NDArray, begin: int, end: int) -> Bounds:
     """A network service header (RFC 8300 §2.2)."""
     if end - begin < 8:
@@ -300,7 +300,7 @@ Exported = tuple[int, int, int, int, int, int]
 """Layer, begin and end; family of the addresses, and where source and destination stand."""
 
 
-@compiled_without_arrays
+@compiled
 def exported(data: NDArray, begin: int, end: int) -> Exported:
     """What Wireshark exported: tags, which name the protocol and can hold addresses, then its bytes."""
     layer, family, source, destination = NOTHING, 0, 0, 0
@@ -323,7 +323,7 @@ def exported(data: NDArray, begin: int, end: int) -> Exported:
     return NOTHING, begin, end, 0, 0, 0
 
 
-@compiled_without_arrays
+@compiled
 def _named(data: NDArray, begin: int, length: int) -> int:
     """The layer of a name, which zeros may follow: sctp, ip, ipv6, or Ethernet's eth, eth_withoutfcs, ..."""
     if length >= 4 and u32(data, begin) == 0x73637470:
@@ -335,7 +335,7 @@ def _named(data: NDArray, begin: int, length: int) -> int:
     return NOTHING
 
 
-@compiled_without_arrays
+@compiled
 def next_protocol(number: int) -> int:
     """The layer for a Next Protocol of RFC 8300 §2.2."""
     if number == 1 or number == 2:

@@ -5,7 +5,7 @@ Lengths are those that the headers state: they can lie beyond the captured end.
 
 from numpy.typing import NDArray
 
-from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.compiled import compiled
 from sctpinspect.decode.layers import (
     AH,
     ETHERNET,
@@ -26,7 +26,7 @@ Datagram = tuple[int, int, int, int, int, bool, int]
 fragment, and whether more follow; where the number of the protocol stands that the fragments share."""
 
 
-@compiled_without_arrays
+@compiled
 def ip(data: NDArray, begin: int, end: int, into_fragments: bool) -> Datagram:
     """The IPv4 (RFC 791) or IPv6 (RFC 8200) datagram whose header begins at `begin`.
 
@@ -39,7 +39,7 @@ def ip(data: NDArray, begin: int, end: int, into_fragments: bool) -> Datagram:
     return NOTHING, begin, end, 0, 0, False, 0
 
 
-@compiled_without_arrays
+@compiled
 def _ipv4(data: NDArray, begin: int, end: int) -> Datagram:
     head_length = 4 * (u8(data, begin) & 0x0F)
     if end - begin < 20 or head_length < 20:
@@ -64,7 +64,7 @@ _HOP_BY_HOP, _ROUTING, _FRAGMENT, _AH, _DESTINATION, _MOBILITY, _HIP, _SHIM6 = (
 _EXTENSIONS = (_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AH, _DESTINATION, _MOBILITY, _HIP, _SHIM6)
 
 
-@compiled_without_arrays
+@compiled
 def _ipv6(data: NDArray, begin: int, end: int, into_fragments: bool) -> Datagram:
     if end - begin < 40:
         return NOTHING, begin, end, 0, 0, False, 0
@@ -94,7 +94,7 @@ def _ipv6(data: NDArray, begin: int, end: int, into_fragments: bool) -> Datagram
     return PROTOCOL + number, begin, stated_end, identification, offset, more, number_at
 
 
-@compiled_without_arrays
+@compiled
 def mpls(data: NDArray, begin: int, end: int) -> Bounds:
     """Past the label stack (RFC 3032): IP, or an Ethernet frame (RFC 4448) that shows IP in it."""
     last = False
@@ -113,7 +113,7 @@ def mpls(data: NDArray, begin: int, end: int) -> Bounds:
     return (ETHERNET if _is_ethernet_with_ip(data, begin, end) else NOTHING), begin, end
 
 
-@compiled_without_arrays
+@compiled
 def _is_ethernet_with_ip(data: NDArray, begin: int, end: int) -> bool:
     """Whether an EtherType, perhaps after VLAN tags, stands before an IP header of its version."""
     begin += 12
@@ -127,7 +127,7 @@ def _is_ethernet_with_ip(data: NDArray, begin: int, end: int) -> bool:
     )
 
 
-@compiled_without_arrays
+@compiled
 def protocol(data: NDArray, layer: int, begin: int, end: int) -> Bounds:
     """What a protocol of IP carries, other than SCTP, UDP and ICMP."""
     number = layer - PROTOCOL
@@ -146,7 +146,7 @@ def protocol(data: NDArray, layer: int, begin: int, end: int) -> Bounds:
     return NOTHING, begin, end
 
 
-@compiled_without_arrays
+@compiled
 def gre(data: NDArray, begin: int, end: int) -> Bounds:
     """Version 0 (RFC 2784, RFC 2890), also with ERSPAN, and version 1 with PPP (RFC 2637)."""
     if end - begin < 4:

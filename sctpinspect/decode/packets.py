@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sctpinspect.decode import icmp, udp
-from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.compiled import compiled
 from sctpinspect.decode.fragments import FRAGMENT, Sources, as_frames, reassemble, without_copies
 from sctpinspect.decode.icmp import QUOTE
 from sctpinspect.decode.layers import (
@@ -162,7 +162,7 @@ def _scan(
     return _Held(packets[: counts[0]], pieces[: counts[1]], quotes[: counts[2]], unknown)
 
 
-@compiled_without_arrays
+@compiled
 def _fill(
     data: NDArray,
     frames: NDArray,
@@ -208,7 +208,7 @@ _FRAGMENT = -3
 _UNLIMITED = 1 << 62
 
 
-@compiled_without_arrays
+@compiled
 def _walk(
     data: NDArray,
     link_type: int,
@@ -330,7 +330,7 @@ _FRAGMENTED = tuple(PROTOCOL + number for number in (132, 17, 4, 41, 47, 51, 1, 
 """What fragments are put together of; TCP above all is not."""
 
 
-@compiled_without_arrays
+@compiled
 def _narrowed(its_end: int, stated_end: int, is_open: bool) -> tuple[int, bool]:
     """Where a layer ends that says `its_end`, in one that ends at `stated_end`, if open as a fragment."""
     if its_end <= stated_end:
@@ -338,7 +338,7 @@ def _narrowed(its_end: int, stated_end: int, is_open: bool) -> tuple[int, bool]:
     return (its_end, True) if is_open else (stated_end, False)
 
 
-@compiled_without_arrays
+@compiled
 def _put_addresses(
     data: NDArray, rows: NDArray, row: int, family: int, source: int, destination: int
 ) -> None:
@@ -355,7 +355,7 @@ def _put_addresses(
         rows[row]["destination_low"] = u64(data, destination + 8)
 
 
-@compiled_without_arrays
+@compiled
 def _put_header(data: NDArray, packets: NDArray, packet: int, family: int, header: int) -> None:
     """What the header of IP says of its way."""
     if header < 0:
@@ -369,7 +369,7 @@ def _put_header(data: NDArray, packets: NDArray, packet: int, family: int, heade
         packets[packet]["traffic_class"] = u16(data, header) >> 4 & 0xFF
 
 
-@compiled_without_arrays
+@compiled
 def _put_quoted(
     data: NDArray,
     quotes: NDArray,

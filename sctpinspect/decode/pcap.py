@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from numpy.typing import NDArray
 
-from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.compiled import compiled
 from sctpinspect.decode.frames import CUT_HEADER, CUT_PACKET, END, FULL, SECOND, Damaged, Frames, word
 
 
@@ -127,7 +127,7 @@ def walk(data: NDArray, format: Format, frames: Frames) -> None:
         raise Damaged("the file is cut or damaged inside a packet")
 
 
-@compiled_without_arrays
+@compiled
 def _walk(
     data: NDArray, at: int, is_big: bool, header: int, unit_ns: int, lengths: int, rows: NDArray, count: int
 ) -> tuple[int, int, int]:

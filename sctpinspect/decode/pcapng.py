@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from numpy.typing import NDArray
 
-from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.compiled import compiled
 from sctpinspect.decode.frames import CUT_HEADER, CUT_PACKET, END, FULL, SECOND, Damaged, Frames, half, word
 from sctpinspect.journal.entry import Call, Event, from_fields
 
@@ -152,7 +152,7 @@ def walk(data: NDArray, frames: Frames, contents: Contents) -> None:
             at += length
 
 
-@compiled_without_arrays
+@compiled
 def _walk(
     data: NDArray,
     at: int,
@@ -230,7 +230,7 @@ def _walk(
     return at, count, number, END, 0
 
 
-@compiled_without_arrays
+@compiled
 def _block_length(data: NDArray, at: int, is_big: bool) -> tuple[int, int]:
     """How long a block is that has at least 12 bytes, or a negative fault; and what its length field says."""
     total = word(data, at + 4, is_big)
@@ -244,7 +244,7 @@ def _block_length(data: NDArray, at: int, is_big: bool) -> tuple[int, int]:
     return length, total
 
 
-@compiled_without_arrays
+@compiled
 def _has_comment(data: NDArray, begin: int, end: int, is_big: bool) -> bool:
     """Whether one of the options in data[begin:end] is a comment."""
     while begin + 4 <= end:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sctpinspect.decode import defects
 from sctpinspect.decode.checksums import checksum, digest
-from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.compiled import compiled
 from sctpinspect.decode.octets import u8, u16, u32, u64
 from sctpinspect.decode.rows import CHUNK, GAP_BLOCK, GAP_KINDS, TLV
 from sctpinspect.protocol import COMMON_HEADER_LENGTH, ChunkType, ParameterType
@@ -157,7 +157,7 @@ _ADD, _DELETE = int(ParameterType.ADD_IP_ADDRESS), int(ParameterType.DELETE_IP_A
 _SET_PRIMARY = int(ParameterType.SET_PRIMARY_ADDRESS)
 
 
-@compiled_without_arrays
+@compiled
 def _packets(
     data: NDArray,
     reassembled: NDArray,
@@ -184,7 +184,7 @@ def _packets(
     return len(packets)
 
 
-@compiled_without_arrays
+@compiled
 def _packet(
     data: NDArray,
     packets: NDArray,
@@ -252,7 +252,7 @@ def _packet(
         packet["defect"] = cut
 
 
-@compiled_without_arrays
+@compiled
 def _chunk(
     data: NDArray,
     number: int,
@@ -356,7 +356,7 @@ def _chunk(
     chunk["defect"] = defect
 
 
-@compiled_without_arrays
+@compiled
 def _is_zero(data: NDArray, begin: int, end: int) -> int:
     """1 if all of data[begin:end] is zero, else 0."""
     for at in range(begin, end):
@@ -365,7 +365,7 @@ def _is_zero(data: NDArray, begin: int, end: int) -> int:
     return 1
 
 
-@compiled_without_arrays
+@compiled
 def _gap_blocks(
     data: NDArray,
     number: int,
@@ -408,7 +408,7 @@ def _gap_blocks(
     return _SACK_COUNTS_OVERRUN_CHUNK if blocks + 4 * total > stated_end else 0
 
 
-@compiled_without_arrays
+@compiled
 def _tlvs(
     data: NDArray,
     number: int,
@@ -472,7 +472,7 @@ def _tlvs(
     return _BYTES_AFTER_PARAMETERS if at < stated_end and cut == 0 else 0
 
 
-@compiled_without_arrays
+@compiled
 def _address(data: NDArray, type: int, begin: int, end: int, row: NDArray) -> None:
     """The address of a parameter, or of the one that follows an ASCONF parameter's correlation id."""
     if (type == _ADD or type == _DELETE or type == _SET_PRIMARY) and end - begin >= 8:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sctpinspect.decode.checksums import checksum
-from sctpinspect.decode.compiled import compiled_without_arrays
+from sctpinspect.decode.compiled import compiled
 from sctpinspect.decode.layers import ETHERNET, IP, MPLS, NOTHING, PPP
 from sctpinspect.decode.links import Bounds, next_protocol
 from sctpinspect.decode.network import gre
@@ -51,7 +51,7 @@ def pairs(table: NDArray[np.int64]) -> list[tuple[int, int]]:
     return [(int(pair) >> 16, int(pair) & 0xFFFF) for pair in np.sort(table[:-1][table[:-1] >= 0])]
 
 
-@compiled_without_arrays
+@compiled
 def _slot(table: NDArray, pair: int) -> int:
     """Where a pair stands in the table, or is to be put."""
     slot = ((pair >> 16) * 31 + pair * 40503) & 0xFFFF
@@ -60,12 +60,12 @@ def _slot(table: NDArray, pair: int) -> int:
     return slot
 
 
-@compiled_without_arrays
+@compiled
 def _pair(one: int, other: int) -> int:
     return min(one, other) << 16 | max(one, other)
 
 
-@compiled_without_arrays
+@compiled
 def carries_sctp(
     data: NDArray,
     ports: NDArray,
@@ -88,7 +88,7 @@ def carries_sctp(
     return kinds == _USUAL and _are_chunks(data, begin, end, stated_end)
 
 
-@compiled_without_arrays
+@compiled
 def may_carry_sctp(data: NDArray, ports: NDArray, learned: NDArray, begin: int, end: int) -> bool:
     """Whether a UDP datagram of which only data[begin:end] is known can hold SCTP, in a tunnel too."""
     if end - begin < 8:
@@ -103,7 +103,7 @@ def may_carry_sctp(data: NDArray, ports: NDArray, learned: NDArray, begin: int, 
     return room >= 4 and not room & 3 and (begin + 4 > end or 4 <= u16(data, begin + 2) <= room)
 
 
-@compiled_without_arrays
+@compiled
 def learn(data: NDArray, learned: NDArray, source: int, destination: int, begin: int, end: int) -> bool:
     """Whether the payload data[begin:end] proves to be SCTP. Its ports are learned then."""
     if end - begin < COMMON_HEADER_LENGTH + 4 or (end - begin) & 3:
@@ -119,7 +119,7 @@ def learn(data: NDArray, learned: NDArray, source: int, destination: int, begin:
     return True
 
 
-@compiled_without_arrays
+@compiled
 def _are_chunks(data: NDArray, begin: int, end: int, stated_end: int) -> bool:
     """Whether chunks follow a common header until the packet ends, as far as data[begin:end] shows it."""
     begin += COMMON_HEADER_LENGTH
@@ -133,7 +133,7 @@ def _are_chunks(data: NDArray, begin: int, end: int, stated_end: int) -> bool:
     return begin >= stated_end or end < stated_end
 
 
-@compiled_without_arrays
+@compiled
 def tunnel(data: NDArray, source: int, destination: int, begin: int, end: int) -> Bounds:
     """What a payload to or from the port of a tunnel carries."""
     for port in (destination, source):
@@ -156,7 +156,7 @@ def tunnel(data: NDArray, source: int, destination: int, begin: int, end: int) -
     return NOTHING, begin, end
 
 
-@compiled_without_arrays
+@compiled
 def _gtp_u(data: NDArray, begin: int, end: int) -> Bounds:
     """A G-PDU of GTP-U (3GPP TS 29.281 §5), with an IP packet in it."""
     if end - begin < 8 or data[begin] & 0xF0 != 0x30 or data[begin + 1] != 255:
@@ -173,7 +173,7 @@ def _gtp_u(data: NDArray, begin: int, end: int) -> Bounds:
     return IP, begin, end
 
 
-@compiled_without_arrays
+@compiled
 def _vxlan(data: NDArray, begin: int, end: int) -> Bounds:
     """RFC 7348 §5"""
     if end - begin < 8 or not data[begin] & 8:
@@ -181,7 +181,7 @@ def _vxlan(data: NDArray, begin: int, end: int) -> Bounds:
     return ETHERNET, begin + 8, end
 
 
-@compiled_without_arrays
+@compiled
 def _vxlan_gpe(data: NDArray, begin: int, end: int) -> Bounds:
     """draft-ietf-nvo3-vxlan-gpe: its next protocols are those of RFC 8300."""
     if end - begin < 8 or not data[begin] & 4:
@@ -189,7 +189,7 @@ def _vxlan_gpe(data: NDArray, begin: int, end: int) -> Bounds:
     return next_protocol(u8(data, begin + 3)), begin + 8, end
 
 
-@compiled_without_arrays
+@compiled
 def _geneve(data: NDArray, begin: int, end: int) -> Bounds:
     """RFC 8926 §3.4"""
     if end - begin < 8 or data[begin] >> 6:
@@ -197,7 +197,7 @@ def _geneve(data: NDArray, begin: int, end: int) -> Bounds:
     return u16(data, begin + 2), begin + 8 + 4 * (u8(data, begin) & 0x3F), end
 
 
-@compiled_without_arrays
+@compiled
 def _l2tp(data: NDArray, begin: int, end: int) -> Bounds:
     """A data message of L2TP version 2 (RFC 2661 §3.1), with PPP in it."""
     if end - begin < 2 or u16(data, begin) & 0x800F != 2:
