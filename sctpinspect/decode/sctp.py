@@ -39,12 +39,12 @@ def walk(data: NDArray, reassembled: NDArray, packets: NDArray, maximum: int) ->
     """The chunks of `packets` (rows.PACKET), whose own columns are filled too.
 
     data, reassembled: the bytes that the packets lie in, read-only uint8. No packet is begun once there are
-    `maximum` rows.
+    `maximum` rows, of packets too.
     """
     batches = []
     rows = done = 0
-    while done < len(packets) and rows < maximum:
-        batch, done = _batch(data, reassembled, packets, done, maximum - rows)
+    while done < len(packets) and done + rows < maximum:
+        batch, done = _batch(data, reassembled, packets, done, maximum - done - rows)
         batches.append(batch)
         rows += sum(map(len, batch))
     chunks, parameters, causes, gap_blocks = (
@@ -172,7 +172,7 @@ def _packets(
 ) -> int:
     """Walk packets from the first on; gives the number of the one that has no room any more."""
     for number in range(first, len(packets)):
-        rows, most = 0, 0
+        rows, most = number - first, 0
         for count in counts:
             rows += count
             most = max(most, count)

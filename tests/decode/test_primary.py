@@ -85,7 +85,20 @@ def test_a_file_of_too_many_chunks_is_read_up_to_there_and_says_so(decoded, monk
     assert found.tables["packets"]["frame"] == [2, 3]
     assert len(found.tables["chunks"]["type"]) == 1200
     assert found.tables["calls"]["frame"] == [1]
-    assert found.defects == ["1,000 chunks and parameters stand up to frame 3: what follows was not read"]
+    assert found.defects == [
+        "1,000 packets, chunks and parameters stand up to frame 3: what follows was not read"
+    ]
+
+
+def test_packets_without_chunks_count_too(decoded, monkeypatch):
+    monkeypatch.setattr(columns, "MAXIMUM_ROWS", 10)
+    empty = ethernet(ipv4("10.1.0.1", "10.1.0.2", sctp_packet()))
+    assert decoded(pcap([(START_NS, empty)] * 10)).defects == []
+    found = decoded(pcap([(START_NS, empty)] * 11))
+    assert len(found.tables["packets"]["frame"]) == 10
+    assert found.defects == [
+        "10 packets, chunks and parameters stand up to frame 10: what follows was not read"
+    ]
 
 
 # ---- copies
