@@ -58,14 +58,14 @@ class Capture(Tables[pl.DataFrame]):
                 "standard input cannot be read a second time; save it to a file to see its packets"
             )
         raw = files.open_capture(self.path)
-        found = next((each for each in raw.frames if each.number == frame), None)
-        if found is None:
+        found = raw.frames[raw.frames["number"] == frame]
+        if not len(found):
             if 1 <= frame <= raw.frames_total:
                 raise UsageError(f"frame {frame} is no packet but an entry of the journal")
             raise UsageError(f"there is no frame {frame}: the capture has {raw.frames_total}")
-        return _dissect(
-            raw.data[found.offset : found.offset + found.captured], raw.interfaces[found.interface].link_type
-        )
+        begin, length = int(found[0]["offset"]), int(found[0]["captured"])
+        link_type = raw.interfaces[found[0]["interface"]].link_type
+        return _dissect(raw.data[begin : begin + length].tobytes(), link_type)
 
     def ladder(self, association: int | None = None, width: int = PLAIN_WIDTH) -> str:
         """Hosts and paths as lanes, calls and packets in one time line; by default the first association."""

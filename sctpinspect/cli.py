@@ -260,11 +260,14 @@ def judge(file: str, prefixes: Sequence[str] = (), baseline: str = "rfc9260") ->
 
 def read(file: str) -> "Capture":
     from sctpinspect import api
+    from sctpinspect.decode import compiled
 
     # Polars' handler of SIGINT lets system calls go on: Ctrl-C would not end the reading of a pipe.
     if hasattr(signal, "siginterrupt"):
         signal.siginterrupt(signal.SIGINT, True)
-    return api.read(file)
+    often = "once" if compiled.folder() else "at each start, for its result can be kept nowhere"
+    with compiled.on_compiling(lambda: complain(f"compiling the decoder (about 15 s, {often}) ...")):
+        return api.read(file)
 
 
 def print_verdict(file: str, found: "Capture", verdict: "Verdict") -> str:

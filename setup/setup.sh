@@ -46,13 +46,14 @@ make_venv() {
             fail "pysctp has to be compiled: sudo apt-get install gcc libc6-dev libsctp-dev $version-dev"
     fi
 
-    echo "Making .venv (once, about half a minute)" >&2
+    echo "Making .venv (once, about a minute)" >&2
     "$python" -m venv .venv
     pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/pip install --quiet --quiet --no-build-isolation" # errors only
     $pip --require-hashes -r requirements-build.txt
     $pip --require-hashes -r requirements-dev.txt
     # compat: a plain path; the default is a finder that every start of Python imports
     $pip --no-deps --config-settings editable_mode=compat --editable .
+    .venv/bin/python -m sctpinspect.decode.prepare
 
     if [ "$(uname -m)" = x86_64 ] && [ "$(missing linux.uml=user-mode-linux)" ]; then
         .venv/bin/python sctpinspect/kernels/debian.py user-mode-linux >/dev/null ||

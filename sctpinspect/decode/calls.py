@@ -50,7 +50,7 @@ def _call_row(number: int, frame: int, call: Call, message: str) -> tuple:
         *(_number(values, "ppid", 0, 1 << 32), _number(values, "tsn", 0, 1 << 32)),
         _unordered(call),
         None if is_notification else _number(values, "length", 0, 1 << 32),
-        None if is_notification else _text(values, "digest"),
+        None if is_notification else _number(values, "digest", 0, 1 << 32),
         _has_flag(call.result, "MSG_EOR"),
         *(_text(values, "option"), _text(notified, "type"), _text(notified, "state")),
         *(json.dumps(call.arguments), json.dumps(call.result)),

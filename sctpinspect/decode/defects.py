@@ -22,3 +22,6 @@ DEFECTS: dict[str, str] = {
     "cause_length_short": "length field below 4: the error causes that follow cannot be found",
     "cause_overruns_chunk": "length field reaches beyond the chunk",
 }
+
+NAMES: list[str | None] = [None, *DEFECTS]
+"""Defects by the numbers that rows have (`sctpinspect.decode.rows`); 0: none."""

@@ -1,226 +1,347 @@
-"""From a captured frame to its IP datagram, and through UDP (RFC 6951) or ICMP to SCTP.
+"""Link layers: from a captured frame to what it carries.
 
-Every function takes the bytes of the whole file with the bounds of what it may look at, and gives
-None for what is not its kind. Lengths are those that the headers state: they can lie beyond the
-frame's captured end, and what an Ethernet frame holds behind them (padding, FCS) is not seen.
+Formats: www.tcpdump.org/linktypes; for what is ambiguous: Wireshark 4.0. What an Ethernet frame holds
+behind its IP datagram (padding, FCS) is left to the IP length.
 """
 
-import socket
-import struct
-from functools import lru_cache
-from typing import NamedTuple
+from numpy.typing import NDArray
 
-from sctpinspect.protocol import UDP_ENCAPSULATION_PORT
-
-ICMP, UDP, ICMPV6, SCTP = 1, 17, 58, 132
-
-
-class Datagram(NamedTuple):
-    """An IP datagram; its payload is data[begin:end], where `end` follows from the IP length.
-
-    identification: that of IPv4, 0 in IPv6. is_fragment: the first fragment of a longer one, so that
-    `end` is not where the payload ends.
-    """
-
-    source: bytes
-    destination: bytes
-    protocol: int
-    begin: int
-    end: int
-    ttl: int
-    traffic_class: int
-    identification: int
-    is_fragment: bool
-
-
-class Packet(NamedTuple):
-    """Where a SCTP packet lies in a datagram; encapsulation_port is the UDP source port, if in UDP."""
-
-    begin: int
-    end: int
-    encapsulation_port: int | None
-
-
-_u16 = struct.Struct(">H").unpack_from
-_u16_u16_u16 = struct.Struct(">HHH").unpack_from
-_ethernet_type = struct.Struct(">12xH").unpack_from
-_cooked = struct.Struct(">H12xH").unpack_from
-_cooked_v2 = struct.Struct(">HxxIHB").unpack_from
-_ipv4 = struct.Struct(">BBHHHBBxx4s4s").unpack_from
-_ipv6 = struct.Struct(">IHBB16s16s").unpack_from
-
-_IPV4, _IPV6 = 0x0800, 0x86DD
-_MAXIMUM_LENGTH = 0xFFFF
-_VLAN_TAGS = {0x8100, 0x88A8, 0x9100}
-_NULL_FAMILIES = {2, 10, 24, 28, 30}
-"""AF_INET, and AF_INET6 of Linux, NetBSD, FreeBSD and macOS."""
-
-
-def link_payload(data: bytes, link_type: int, begin: int, end: int) -> tuple[int, int] | None:
-    """Where the IP header of a frame begins, and at which of several places of one interface it was taken.
-
-    The place tells copies apart: on Linux's "any" device each packet shows at every interface and
-    direction it passes. Formats: www.tcpdump.org/linktypes.
-    """
-    layer = _LINKS.get(link_type)
-    return layer(data, begin, end) if layer else None
-
-
-def is_known(link_type: int) -> bool:
-    """Whether frames of this LINKTYPE_ are decoded."""
-    return link_type in _LINKS
-
-
-def _ethernet(data: bytes, begin: int, end: int) -> tuple[int, int] | None:
-    if end - begin < 14:
-        return None
-    return _ether_type(data, _ethernet_type(data, begin)[0], begin + 14, end, 0)
-
-
-def _linux_cooked(data: bytes, begin: int, end: int) -> tuple[int, int] | None:
-    if end - begin < 16:
-        return None
-    packet_type, ether_type = _cooked(data, begin)
-    return _ether_type(data, ether_type, begin + 16, end, packet_type)
-
-
-def _linux_cooked_v2(data: bytes, begin: int, end: int) -> tuple[int, int] | None:
-    if end - begin < 20:
-        return None
-    ether_type, ifindex, _hardware, packet_type = _cooked_v2(data, begin)
-    return _ether_type(data, ether_type, begin + 20, end, ifindex << 8 | packet_type)
-
-
-def _ether_type(data: bytes, ether_type: int, begin: int, end: int, place: int) -> tuple[int, int] | None:
-    """Past VLAN tags (802.1Q, 802.1ad) to IP."""
-    while ether_type in _VLAN_TAGS:
-        if end - begin < 4:
-            return None
-        ether_type = _u16(data, begin + 2)[0]
-        begin += 4
-    return (begin, place) if ether_type in (_IPV4, _IPV6) else None
-
-
-def _raw(data: bytes, begin: int, end: int) -> tuple[int, int] | None:
-    return begin, 0
-
-
-def _null(data: bytes, begin: int, end: int) -> tuple[int, int] | None:
-    """The address family before the packet is in the byte order of the machine that captured."""
-    family = data[begin : min(begin + 4, end)]
-    if {int.from_bytes(family, "big"), int.from_bytes(family, "little")} & _NULL_FAMILIES:
-        return begin + 4, 0
-    return None
-
-
-_LINKS = {
-    0: _null,
-    1: _ethernet,
-    12: _raw,
-    14: _raw,
-    101: _raw,
-    108: _null,
-    113: _linux_cooked,
-    228: _raw,
-    229: _raw,
-    276: _linux_cooked_v2,
-}
-
-
-def datagram(data: bytes, begin: int, end: int) -> Datagram | None:
-    """The IPv4 (RFC 791) or IPv6 (RFC 8200) datagram whose header begins at `begin`; no later fragment."""
-    if begin >= end:
-        return None
-    version = data[begin] >> 4
-    if version == 4:
-        return _datagram_ipv4(data, begin, end)
-    return _datagram_ipv6(data, begin, end) if version == 6 else None
-
-
-def _datagram_ipv4(data: bytes, begin: int, end: int) -> Datagram | None:
-    if end - begin < 20:
-        return None
-    head, tos, total, identification, fragment, ttl, protocol, source, destination = _ipv4(data, begin)
-    head_length = (head & 0x0F) * 4
-    if head_length < 20 or fragment & 0x1FFF:
-        return None
-    # segmentation offload can leave the length to the device
-    limit = begin + total if total >= head_length else min(end, begin + _MAXIMUM_LENGTH)
-    return Datagram(
-        source,
-        destination,
-        protocol,
-        begin + head_length,
-        limit,
-        ttl,
-        tos,
-        identification,
-        bool(fragment & 0x2000),
-    )
-
-
-_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AH, _DESTINATION, _MOBILITY, _HIP, _SHIM6 = (
-    0,
-    43,
-    44,
-    51,
-    60,
-    135,
-    139,
-    140,
+from sctpinspect.decode.compiled import compiled
+from sctpinspect.decode.layers import (
+    BRIDGED,
+    ETHERNET,
+    FABRIC_PATH,
+    IP,
+    LINK,
+    MPLS,
+    NOTHING,
+    PPP_SESSION,
+    SCTP,
+    UNKNOWN_LINK,
 )
-_EXTENSIONS = {_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AH, _DESTINATION, _MOBILITY, _HIP, _SHIM6}
+from sctpinspect.decode.octets import u8, u16, u16_little, u32, u32_little
+
+Bounds = tuple[int, int, int]
+"""A layer, and where it begins and ends."""
 
 
-def _datagram_ipv6(data: bytes, begin: int, end: int) -> Datagram | None:
-    if end - begin < 40:
-        return None
-    word, payload_length, protocol, hop_limit, source, destination = _ipv6(data, begin)
-    begin += 40
-    limit = begin + payload_length if payload_length else min(end, begin + _MAXIMUM_LENGTH)
-    is_fragment = False
-    while protocol in _EXTENSIONS:
-        if end - begin < 8:
-            return None
-        if protocol == _FRAGMENT:
-            fragment = _u16(data, begin + 2)[0]
-            if fragment & 0xFFF8:
-                return None
-            is_fragment = bool(fragment & 1)
-            length = 8
-        elif protocol == _AH:
-            length = (data[begin + 1] + 2) * 4
-        else:
-            length = (data[begin + 1] + 1) * 8
-        protocol = data[begin]
+@compiled
+def place(data: NDArray, type: int, begin: int, end: int) -> int:
+    """At which of several places of one interface a frame was taken.
+
+    It tells copies apart: on Linux's "any" device each packet shows at every interface and direction it
+    passes.
+    """
+    if type == 113 and end - begin >= 2:
+        return u16(data, begin)
+    if type == 276 and end - begin >= 11:
+        return u32(data, begin + 4) << 8 | u8(data, begin + 10)
+    return 0
+
+
+@compiled
+def link(data: NDArray, type: int, begin: int, end: int) -> Bounds:
+    """What a frame of this LINKTYPE_ carries; UNKNOWN_LINK for types that are not decoded."""
+    if type == 1:
+        return _ethernet(data, begin, end)
+    if type == 113:
+        return _behind_type(data, begin, end, 14, 16)
+    if type == 276:
+        return _behind_type(data, begin, end, 0, 20)
+    if type == 12 or type == 14 or type == 101 or type == 228 or type == 229:  # raw IP
+        return IP, begin, end
+    if type == 0 or type == 108:
+        return _null(data, begin, end)
+    if type == 9 or type == 50:
+        return _ppp(data, begin, end)
+    if type == 51:
+        return _pppoe(data, begin, end)
+    if type == 104:  # Cisco HDLC
+        return _behind_type(data, begin, end, 2, 4)
+    if type == 107:
+        return _frame_relay(data, begin, end)
+    if type == 100:  # ATM, RFC 1483
+        return _llc(data, begin, end)
+    if type == 105:
+        return _wlan(data, begin, end)
+    if type == 127 or type == 192:  # Radiotap, PPI
+        return _behind_description(data, type, begin, end)
+    if type == 197:
+        return _erf(data, begin, end)
+    if type == 219:
+        return MPLS, begin, end
+    if type == 239:
+        return _nflog(data, begin, end)
+    if type == 248:
+        return SCTP, begin, end
+    if type == 258:
+        return _pktap(data, begin, end)
+    return UNKNOWN_LINK, begin, end
+
+
+@compiled
+def ether_type(data: NDArray, type: int, begin: int, end: int) -> Bounds:
+    """What a protocol with an EtherType carries, other than IP and MPLS."""
+    if type in (0x8100, 0x88A8, 0x9100, 0x9200):  # 802.1Q, 802.1ad, older ones
+        return _behind_type(data, begin, end, 2, 4)
+    if type == PPP_SESSION:
+        return _pppoe(data, begin, end)
+    if type == BRIDGED:
+        return ETHERNET, begin, end
+    if type == FABRIC_PATH:  # after FTag and TTL
+        return ETHERNET, begin + 2, end
+    if type == 0x88E7:  # 802.1ah, after I-SID
+        return ETHERNET, begin + 4, end
+    if type == 0x893F:  # 802.1BR
+        return _behind_type(data, begin, end, 6, 8)
+    if type == 0xF1C1 or type == 0x8926:  # 802.1CB, VN-Tag
+        return _behind_type(data, begin, end, 4, 6)
+    if type == 0x22F3 and end - begin >= 6:  # TRILL, RFC 6325 §3
+        return ETHERNET, begin + 6 + 4 * (u16(data, begin) >> 6 & 0x1F), end
+    if type == 0x894F:
+        return _service_header(data, begin, end)
+    return NOTHING, begin, end
+
+
+@compiled
+def _behind_type(data: NDArray, begin: int, end: int, at: int, length: int) -> Bounds:
+    """A header of `length` bytes with an EtherType `at` some place."""
+    if end - begin < length:
+        return NOTHING, begin, end
+    return _typed(data, u16(data, begin + at), begin + length, end)
+
+
+@compiled
+def _typed(data: NDArray, type: int, begin: int, end: int) -> Bounds:
+    """What follows an EtherType, which is in 802.3 the length of what follows."""
+    if type >= 0x600:
+        return type, begin, end
+    if type == 4:  # of Linux: 802.2
+        return _llc(data, begin, end)
+    return _llc(data, begin, min(end, begin + type))
+
+
+@compiled
+def _ethernet(data: NDArray, begin: int, end: int) -> Bounds:
+    return _behind_type(data, begin, end, 12, 14)
+
+
+@compiled
+def _llc(data: NDArray, begin: int, end: int) -> Bounds:
+    """802.2, with SNAP (RFC 1042), with the access point of IP (RFC 948), or with an NLPID (RFC 2684)."""
+    if end - begin < 3 or data[begin + 2] != 3:
+        return NOTHING, begin, end
+    points = u16(data, begin)
+    if points == 0xAAAA and end - begin >= 8:
+        organisation = u32(data, begin + 2) & 0xFFFFFF
+        if organisation == 0 or organisation == 0xF8:
+            return u16(data, begin + 6), begin + 8, end
+    elif points == 0x0606:
+        return IP, begin + 3, end
+    elif points == 0xFEFE:
+        return _nlpid(data, begin + 3, end)
+    return NOTHING, begin, end
+
+
+@compiled
+def _nlpid(data: NDArray, begin: int, end: int) -> Bounds:
+    """IPv4, IPv6, or SNAP without the rest of LLC."""
+    if end - begin < 1:
+        return NOTHING, begin, end
+    if data[begin] == 0xCC or data[begin] == 0x8E:
+        return IP, begin + 1, end
+    if data[begin] == 0x80 and end - begin >= 6 and u32(data, begin) & 0xFFFFFF == 0:
+        return u16(data, begin + 4), begin + 6, end
+    return NOTHING, begin, end
+
+
+@compiled
+def _null(data: NDArray, begin: int, end: int) -> Bounds:
+    """The address family before the packet is in the byte order of the machine that captured."""
+    if end - begin < 4:
+        return NOTHING, begin, end
+    for family in (u32(data, begin), u32_little(data, begin)):
+        # AF_INET, and AF_INET6 of Linux, NetBSD, FreeBSD and macOS
+        if family in (2, 10, 24, 28, 30):
+            return IP, begin + 4, end
+    return NOTHING, begin, end
+
+
+@compiled
+def _ppp(data: NDArray, begin: int, end: int) -> Bounds:
+    """PPP (RFC 1661) with or without the HDLC address and control (RFC 1662); or Cisco HDLC."""
+    if end - begin >= 4 and (data[begin] == 0x0F or data[begin] == 0x8F) and data[begin + 1] == 0:
+        return _behind_type(data, begin, end, 2, 4)
+    if end - begin >= 2 and u16(data, begin) == 0xFF03:
+        begin += 2
+    return _ppp_protocol(data, begin, end)
+
+
+@compiled
+def _ppp_protocol(data: NDArray, begin: int, end: int) -> Bounds:
+    """The protocol field can be compressed to one byte (RFC 1661 §6.5); the last one of each is odd."""
+    if end - begin < 2:
+        return NOTHING, begin, end
+    if data[begin] & 1:
+        protocol, begin = u8(data, begin), begin + 1
+    else:
+        protocol, begin = u16(data, begin), begin + 2
+    if protocol == 0x21 or protocol == 0x57:
+        return IP, begin, end
+    return (MPLS, begin, end) if protocol == 0x281 or protocol == 0x283 else (NOTHING, begin, end)
+
+
+@compiled
+def _pppoe(data: NDArray, begin: int, end: int) -> Bounds:
+    """A PPPoE session (RFC 2516 §4)"""
+    if end - begin < 6 or data[begin] != 0x11:
+        return NOTHING, begin, end
+    return _ppp_protocol(data, begin + 6, min(end, begin + 6 + u16(data, begin + 4)))
+
+
+@compiled
+def _frame_relay(data: NDArray, begin: int, end: int) -> Bounds:
+    """RFC 2427, or Cisco's way: an EtherType after the address."""
+    while begin < end and not data[begin] & 1:
+        begin += 1
+    begin += 1
+    if end - begin < 3:
+        return NOTHING, begin, end
+    if data[begin] != 3:
+        return _behind_type(data, begin, end, 0, 2)
+    begin += 2 if data[begin + 1] == 0 else 1
+    return _nlpid(data, begin, end)
+
+
+@compiled
+def _wlan(data: NDArray, begin: int, end: int) -> Bounds:
+    """A data frame of 802.11 that is neither encrypted nor an aggregate."""
+    if end - begin < 24:
+        return NOTHING, begin, end
+    kind, flags = u8(data, begin), u8(data, begin + 1)
+    if kind & 0x4F != 0x08 or flags & 0x40:  # data with a body, not protected
+        return NOTHING, begin, end
+    length = 24 + (6 if flags & 3 == 3 else 0)
+    if kind & 0x80:  # quality of service
+        if end - begin < length + 2 or data[begin + length] & 0x80:
+            return NOTHING, begin, end
+        length += 6 if flags & 0x80 else 2
+    return _llc(data, begin + length, end)
+
+
+@compiled
+def _behind_description(data: NDArray, type: int, begin: int, end: int) -> Bounds:
+    """Radiotap, or PPI with the link type in it, before the frame."""
+    if end - begin < 8:
+        return NOTHING, begin, end
+    length = u16_little(data, begin + 2)
+    if length < 8:
+        return NOTHING, begin, end
+    inner = 105 if type == 127 else u32_little(data, begin + 4) & 0xFFFF
+    return LINK + inner, begin + length, end
+
+
+@compiled
+def _erf(data: NDArray, begin: int, end: int) -> Bounds:
+    """A record of Endace's format, of Ethernet or IP."""
+    if end - begin < 16:
+        return NOTHING, begin, end
+    type = u8(data, begin + 8)
+    begin += 16
+    more = type & 0x80
+    while more and end - begin >= 8:  # extension headers
+        more = u8(data, begin) & 0x80
+        begin += 8
+    type &= 0x7F
+    if type in (2, 11, 16, 20):  # an offset and a pad byte stand before the frame
+        return ETHERNET, begin + 2, end
+    return (IP if type == 22 or type == 23 else NOTHING), begin, end
+
+
+@compiled
+def _nflog(data: NDArray, begin: int, end: int) -> Bounds:
+    """Linux's netfilter log: attributes in the byte order of the host, one of which is the packet."""
+    begin += 4
+    while end - begin >= 4:
+        length, type = u16_little(data, begin), u16_little(data, begin + 2)
+        if type & 0xFF == 0:  # types are below 256: the other order
+            length, type = u16(data, begin), type >> 8
+        if type == 9:
+            return IP, begin + 4, end if length < 4 else min(end, begin + length)
+        if length < 4:
+            return NOTHING, begin, end
+        begin += length + 3 & ~3
+    return NOTHING, begin, end
+
+
+@compiled
+def _pktap(data: NDArray, begin: int, end: int) -> Bounds:
+    """macOS's description of a packet, with its length and the link type in it."""
+    if end - begin < 12:
+        return NOTHING, begin, end
+    length = u32_little(data, begin)
+    if length < 12:
+        return NOTHING, begin, end
+    return LINK + (u32_little(data, begin + 8) & 0xFFFF), begin + length, end
+
+
+@compiled
+def _service_header(data: NDArray, begin: int, end: int) -> Bounds:
+    """A network service header (RFC 8300 §2.2)."""
+    if end - begin < 8:
+        return NOTHING, begin, end
+    length = 4 * (u16(data, begin) & 0x3F)
+    if length < 8:
+        return NOTHING, begin, end
+    return next_protocol(u8(data, begin + 3)), begin + length, end
+
+
+Exported = tuple[int, int, int, int, int, int]
+"""Layer, begin and end; family of the addresses, and where source and destination stand."""
+
+
+@compiled
+def exported(data: NDArray, begin: int, end: int) -> Exported:
+    """What Wireshark exported: tags, which name the protocol and can hold addresses, then its bytes."""
+    layer, family, source, destination = NOTHING, 0, 0, 0
+    while end - begin >= 4:
+        tag, length = u16(data, begin), u16(data, begin + 2)
+        begin += 4
+        if tag == 0:
+            if source == 0 or destination == 0:
+                family = 0
+            return layer, begin + length, end, family, source, destination
+        if begin + length > end:
+            break
+        if tag == 12:
+            layer = _named(data, begin, length)
+        elif (tag == 20 and length == 4) or (tag == 22 and length == 16):
+            family, source = 4 if tag == 20 else 6, begin
+        elif (tag == 21 and length == 4) or (tag == 23 and length == 16):
+            family, destination = 4 if tag == 21 else 6, begin
         begin += length
-    traffic_class = word >> 20 & 0xFF
-    return Datagram(source, destination, protocol, begin, limit, hop_limit, traffic_class, 0, is_fragment)
+    return NOTHING, begin, end, 0, 0, 0
 
 
-def sctp_in(data: bytes, found: Datagram, end: int) -> Packet | None:
-    """The SCTP packet that a datagram carries, directly or in UDP to or from port 9899 (RFC 6951 §5)."""
-    if found.protocol == SCTP:
-        return Packet(found.begin, found.end, None)
-    begin = found.begin
-    if found.protocol != UDP or end - begin < 8:
-        return None
-    source_port, destination_port, length = _u16_u16_u16(data, begin)
-    if UDP_ENCAPSULATION_PORT not in (source_port, destination_port):
-        return None
-    return Packet(begin + 8, min(begin + length, found.end) if length >= 8 else found.end, source_port)
+@compiled
+def _named(data: NDArray, begin: int, length: int) -> int:
+    """The layer of a name, which zeros may follow: sctp, ip, ipv6, or Ethernet's eth, eth_withoutfcs, ..."""
+    if length >= 4 and u32(data, begin) == 0x73637470:
+        return SCTP
+    if length >= 2 and u16(data, begin) == 0x6970:
+        return IP
+    if length >= 3 and u16(data, begin) == 0x6574 and data[begin + 2] == 0x68:
+        return ETHERNET
+    return NOTHING
 
 
-def is_icmp_error(data: bytes, found: Datagram, end: int) -> bool:
-    """Whether it is an ICMP (RFC 792) or ICMPv6 (RFC 4443) error, which quotes a datagram after 8 bytes."""
-    if end - found.begin < 8:
-        return False
-    if found.protocol == ICMP:
-        return data[found.begin] in (3, 4, 5, 11, 12)
-    return found.protocol == ICMPV6 and data[found.begin] < 128
-
-
-@lru_cache(maxsize=4096)
-def address_text(address: bytes) -> str:
-    """An IPv4 or IPv6 address as text (RFC 5952)."""
-    return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)
+@compiled
+def next_protocol(number: int) -> int:
+    """The layer for a Next Protocol of RFC 8300 §2.2."""
+    if number == 1 or number == 2:
+        return IP
+    if number == 3:
+        return ETHERNET
+    if number == 4:
+        return 0x894F
+    return MPLS if number == 5 else NOTHING

@@ -1,337 +1,133 @@
 """SCTP packets to rows: common header, chunks, parameters, error causes, gap ack blocks.
 
-Rows are tuples in the order of the `*_COLUMNS` below, which are those of the tables. Whatever is
-malformed stays a row with the name of its defect (`sctpinspect.decode.defects`), and the walk goes
-on as long as RFC 9260 §3.2 lets one know where the next item begins. Nothing is read outside the
-bounds given, no packet content raises, and every step of every walk advances.
+Whatever is malformed stays a row with the number of its defect (`sctpinspect.decode.defects`), and the walk
+goes on as long as RFC 9260 §3.2 lets one know where the next item begins. Nothing is read outside the
+packet, no content raises, and every step of every walk advances.
 """
 
-import struct
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from sctpinspect.decode.links import address_text
-from sctpinspect.journal.digest import digest
-from sctpinspect.protocol import (
-    COMMON_HEADER_LENGTH,
-    PPID_NAMES,
-    TAG_REFLECTED,
-    CauseCode,
-    ChunkType,
-    DataFlag,
-    ParameterType,
-)
+import numpy as np
+from numpy.typing import NDArray
 
-Row = tuple
+from sctpinspect.decode import defects
+from sctpinspect.decode.checksums import checksum, digest
+from sctpinspect.decode.compiled import compiled
+from sctpinspect.decode.octets import u8, u16, u32, u64
+from sctpinspect.decode.rows import CHUNK, GAP_BLOCK, GAP_KINDS, TLV
+from sctpinspect.protocol import COMMON_HEADER_LENGTH, ChunkType, ParameterType
 
-_KEY = ["packet", "frame", "chunk"]
-_DATA = [
-    *["tsn", "stream", "ssn", "mid", "fsn", "ppid", "ppid_name"],
-    *["unordered", "beginning", "ending", "immediate"],
-    *["payload_length", "payload_offset", "payload_digest"],
-]
-_ACK = ["cumulative_tsn", "gap_block_count", "duplicate_tsn_count"]
-_INIT = ["a_rwnd", "initiate_tag", "outbound_streams", "inbound_streams", "initial_tsn"]
-_ABORT = ["tag_reflected"]
-
-CHUNK_COLUMNS = [
-    *_KEY,
-    *["time_ns", "type", "type_name", "flags", "length", "offset", "padding_is_zero", "defect", "value"],
-    *_DATA,
-    *_ACK,
-    *_INIT,
-    *_ABORT,
-]
-PARAMETER_COLUMNS = [
-    *_KEY,
-    *["index", "chunk_type", "type", "type_name", "length", "offset"],
-    *["value", "address", "padding_is_zero", "defect"],
-]
-CAUSE_COLUMNS = [*_KEY, "index", "chunk_type", "code", "code_name", "length", "offset", "value", "defect"]
-GAP_BLOCK_COLUMNS = [*_KEY, "index", "kind", "start_offset", "end_offset", "start", "end"]
+BATCH = 1 << 18
+"""Rows of each kind that one pass of the walk fills; no packet has more."""
 
 
 class Rows(NamedTuple):
-    """The rows decoded so far, of all packets."""
+    """The rows of a capture, in the order of its packets: CHUNK, TLV, TLV and GAP_BLOCK of `decode.rows`.
 
-    chunks: list[Row]
-    parameters: list[Row]
-    causes: list[Row]
-    gap_blocks: list[Row]
-
-
-class Chunk(NamedTuple):
-    """A chunk in the file's bytes: its value is data[begin:stated_end], of which data[begin:end] is at hand.
-
-    packet_begin: where its packet begins. cut: the defect that took the rest; None if it is whole.
+    packets: so many packets were walked; fewer than there are if the rows would have been too many.
     """
 
-    packet: int
-    frame: int
-    number: int
-    type: int
-    flags: int
-    packet_begin: int
-    begin: int
-    end: int
-    stated_end: int
-    cut: str | None
+    chunks: NDArray
+    parameters: NDArray
+    causes: NDArray
+    gap_blocks: NDArray
+    packets: int
 
 
-class CommonHeader(NamedTuple):
-    """RFC 9260 §3.1, with what of it the capture holds; `checksum` as the number Wireshark shows."""
+def walk(data: NDArray, reassembled: NDArray, packets: NDArray, maximum: int) -> Rows:
+    """The chunks of `packets` (rows.PACKET), whose own columns are filled too.
 
-    source_port: int | None
-    destination_port: int | None
-    verification_tag: int | None
-    checksum: int | None
-
-
-_common_header = struct.Struct(">HHII").unpack_from
-_chunk_header = struct.Struct(">BBH").unpack_from
-_tlv_header = struct.Struct(">HH").unpack_from
-_u32 = struct.Struct(">I").unpack_from
-_data = struct.Struct(">IHHI").unpack_from
-_i_data = struct.Struct(">IHHII").unpack_from
-_init = struct.Struct(">IIHHI").unpack_from
-_sack = struct.Struct(">IIHH").unpack_from
-
-_CHUNK_NAMES = {int(type): type.name for type in ChunkType}
-_PARAMETER_NAMES = {int(type): type.name for type in ParameterType}
-_CAUSE_NAMES = {int(code): code.name for code in CauseCode}
-
-
-def common_header(data: bytes, begin: int, end: int) -> CommonHeader:
-    """The common header at `begin`; fields that do not lie before `end` are None."""
-    if end - begin >= COMMON_HEADER_LENGTH:
-        return CommonHeader(*_common_header(data, begin))
-    known = max(0, end - begin)
-    source, destination, tag, checksum = _common_header(data[begin:end].ljust(COMMON_HEADER_LENGTH, b"\0"))
-    return CommonHeader(
-        source if known >= 2 else None,
-        destination if known >= 4 else None,
-        tag if known >= 8 else None,
-        checksum if known >= 12 else None,
-    )
-
-
-def chunks(
-    data: bytes,
-    begin: int,
-    end: int,
-    stated_end: int,
-    cut: str | None,
-    packet: int,
-    frame: int,
-    time_ns: int,
-    rows: Rows,
-) -> tuple[int, str | None]:
-    """Append the chunks of the packet at `begin`; return their number and the packet's own defect.
-
-    data[begin:end] is at hand; the packet's headers say that it reaches to `stated_end`, and `cut`
-    names what took the rest (None: nothing, the two are equal).
+    data, reassembled: the bytes that the packets lie in, read-only uint8. No packet is begun once there are
+    `maximum` rows, of packets too.
     """
-    offset = begin + COMMON_HEADER_LENGTH
-    index = 0
-    while offset + 4 <= end:
-        type, flags, length = _chunk_header(data, offset)
-        chunk_end = offset + length
-        defect = None
-        if length < 4:
-            defect, chunk_end = "chunk_length_short", offset + 4
-        elif chunk_end > stated_end:
-            defect, chunk_end = "chunk_overruns_packet", stated_end
-        elif chunk_end > end:
-            defect = cut
-        chunk = Chunk(
-            packet, frame, index, type, flags, begin, offset + 4, min(chunk_end, end), chunk_end, defect
-        )
-        fields, found = _fields(data, chunk, rows)
-        defect = defect or found
-        padding_is_zero = None
-        padded_end = offset + (length + 3 & ~3)
-        if defect is None and padded_end > stated_end:
-            defect = "chunk_padding_missing"
-        elif chunk_end < padded_end <= end:
-            padding_is_zero = not any(data[chunk_end:padded_end])
-        keeps_value = type in _VALUE_KEPT or type not in _CHUNK_NAMES
-        value = data[chunk.begin : chunk_end] if keeps_value and chunk.cut is None else None
-        rows.chunks.append(
-            (
-                *(packet, frame, index, time_ns, type, _CHUNK_NAMES.get(type), flags, length, offset - begin),
-                *(padding_is_zero, defect, value),
-                *fields,
-            )
-        )
-        index += 1
-        if length < 4:
-            return index, cut
-        offset = padded_end
-    if cut is None and index == 0 and offset == stated_end:
-        return index, "no_chunks"
-    if cut is None and offset < stated_end:
-        return index, "bytes_after_chunks"
-    return index, cut
-
-
-# ---- fields of a chunk, by its type
-
-_VALUE_KEPT = {
-    ChunkType.HEARTBEAT,
-    ChunkType.HEARTBEAT_ACK,
-    ChunkType.COOKIE_ECHO,
-    ChunkType.ECNE,
-    ChunkType.CWR,
-    ChunkType.AUTH,
-    ChunkType.ASCONF,
-    ChunkType.ASCONF_ACK,
-    ChunkType.RE_CONFIG,
-    ChunkType.FORWARD_TSN,
-    ChunkType.I_FORWARD_TSN,
-}
-"""Chunks whose value the columns do not hold whole; unknown ones are kept too."""
-
-_NO_DATA: Row = (None,) * len(_DATA)
-_NO_ACK: Row = (None,) * len(_ACK)
-_NO_INIT: Row = (None,) * len(_INIT)
-_NO_ABORT: Row = (None,) * len(_ABORT)
-_NO_FIELDS = _NO_DATA + _NO_ACK + _NO_INIT + _NO_ABORT
-_AFTER_DATA = _NO_ACK + _NO_INIT + _NO_ABORT
-
-Fields = tuple[Row, str | None]
-
-
-def _fields(data: bytes, chunk: Chunk, rows: Rows) -> Fields:
-    """The columns of the chunk's type, and its defect."""
-    needed, decode = _DECODERS.get(chunk.type, _UNKNOWN)
-    if chunk.end - chunk.begin < needed:
-        return _NO_FIELDS, "chunk_value_short"
-    return decode(data, chunk, rows)
-
-
-def _no_fields(data: bytes, chunk: Chunk, rows: Rows) -> Fields:
-    return _NO_FIELDS, None
-
-
-def _data_fields(data: bytes, chunk: Chunk, rows: Rows) -> Fields:
-    """RFC 9260 §3.3.1"""
-    tsn, stream, ssn, ppid = _data(data, chunk.begin)
-    return (tsn, stream, ssn, None, None, ppid, *_user_data(data, chunk, ppid, chunk.begin + 12)), None
-
-
-def _i_data_fields(data: bytes, chunk: Chunk, rows: Rows) -> Fields:
-    """RFC 8260 §2.1: the last word is the PPID in the first fragment, whose FSN is 0, else the FSN."""
-    tsn, stream, _reserved, mid, word = _i_data(data, chunk.begin)
-    ppid, fsn = (word, 0) if chunk.flags & DataFlag.BEGINNING else (None, word)
-    return (tsn, stream, None, mid, fsn, ppid, *_user_data(data, chunk, ppid, chunk.begin + 16)), None
-
-
-def _user_data(data: bytes, chunk: Chunk, ppid: int | None, begin: int) -> Row:
-    """The columns from ppid_name on."""
-    flags = chunk.flags
-    return (
-        None if ppid is None else PPID_NAMES.get(ppid),
-        bool(flags & 4),  # plain numbers: enum members cost ten times as much here
-        bool(flags & 2),
-        bool(flags & 1),
-        bool(flags & 8),
-        chunk.stated_end - begin,
-        begin,
-        digest(data[begin : chunk.end]) if chunk.cut is None else None,
-        *_AFTER_DATA,
+    batches = []
+    rows = done = 0
+    while done < len(packets) and done + rows < maximum:
+        batch, done = _batch(data, reassembled, packets, done, maximum - done - rows)
+        batches.append(batch)
+        rows += sum(map(len, batch))
+    chunks, parameters, causes, gap_blocks = (
+        np.concatenate(parts) if parts else np.empty(0, dtype)
+        for parts, dtype in zip(_by_kind(batches), (CHUNK, TLV, TLV, GAP_BLOCK), strict=True)
     )
+    return Rows(chunks, parameters, causes, gap_blocks, done)
 
 
-def _init_fields(data: bytes, chunk: Chunk, rows: Rows) -> Fields:
-    """RFC 9260 §3.3.2, §3.3.3"""
-    tag, a_rwnd, outbound, inbound, tsn = _init(data, chunk.begin)
-    defect = _parameters(data, chunk, chunk.begin + 16, rows)
-    return (*_NO_DATA, *_NO_ACK, a_rwnd, tag, outbound, inbound, tsn, *_NO_ABORT), defect
+def _by_kind(batches: list[tuple]) -> Iterator[list]:
+    return ([batch[kind] for batch in batches] for kind in range(4))
 
 
-def _sack_fields(data: bytes, chunk: Chunk, rows: Rows) -> Fields:
-    """RFC 9260 §3.3.4"""
-    cumulative_tsn, a_rwnd, gap_count, duplicate_count = _sack(data, chunk.begin)
-    key = (chunk.packet, chunk.frame, chunk.number)
-    begin = chunk.begin + 12
-    room = (chunk.end - begin) // 4
-    gaps = min(gap_count, room)
-    for index in range(gaps):
-        start, end = _tlv_header(data, begin + 4 * index)
-        absolute = (cumulative_tsn + start & 0xFFFFFFFF, cumulative_tsn + end & 0xFFFFFFFF)
-        rows.gap_blocks.append((*key, index, "gap", start, end, *absolute))
-    for index in range(gaps, min(gap_count + duplicate_count, room)):
-        tsn = _u32(data, begin + 4 * index)[0]
-        rows.gap_blocks.append((*key, index, "duplicate", None, None, tsn, tsn))
-    too_many = begin + 4 * (gap_count + duplicate_count) > chunk.stated_end
-    fields = (*_NO_DATA, cumulative_tsn, gap_count, duplicate_count, a_rwnd, *_NO_INIT[1:], *_NO_ABORT)
-    return fields, "sack_counts_overrun_chunk" if too_many else None
+def _batch(
+    data: NDArray, reassembled: NDArray, packets: NDArray, first: int, maximum: int
+) -> tuple[tuple[NDArray, ...], int]:
+    """The rows of some packets from the first on, and the number of the next one."""
+    rows = tuple(np.empty(BATCH, dtype) for dtype in (CHUNK, TLV, TLV, GAP_BLOCK))
+    counts = np.zeros(4, np.int64)
+    chunks, parameters, causes, gap_blocks = rows
+    done = _packets(
+        *(data, reassembled, packets, first, maximum), *(chunks, parameters, causes, gap_blocks), counts
+    )
+    return tuple(part[:count] for part, count in zip(rows, counts, strict=True)), done
 
 
-def _parameter_fields(data: bytes, chunk: Chunk, rows: Rows) -> Fields:
-    """Parameters alone: HEARTBEAT (RFC 9260 §3.3.5), HEARTBEAT_ACK (§3.3.6), RE_CONFIG (RFC 6525 §3.1)"""
-    return _NO_FIELDS, _parameters(data, chunk, chunk.begin, rows)
+_DEFECT = {name: number for number, name in enumerate(defects.NAMES)}
+_COMMON_HEADER_CUT = _DEFECT["common_header_cut"]
+_CUT_BY_SNAPLEN = _DEFECT["cut_by_snaplen"]
+_CUT_BY_FRAGMENTATION = _DEFECT["cut_by_fragmentation"]
+_NO_CHUNKS = _DEFECT["no_chunks"]
+_BYTES_AFTER_CHUNKS = _DEFECT["bytes_after_chunks"]
+_CHUNK_LENGTH_SHORT = _DEFECT["chunk_length_short"]
+_CHUNK_OVERRUNS_PACKET = _DEFECT["chunk_overruns_packet"]
+_CHUNK_VALUE_SHORT = _DEFECT["chunk_value_short"]
+_CHUNK_PADDING_MISSING = _DEFECT["chunk_padding_missing"]
+_SACK_COUNTS_OVERRUN_CHUNK = _DEFECT["sack_counts_overrun_chunk"]
+_BYTES_AFTER_PARAMETERS = _DEFECT["bytes_after_parameters"]
+_PARAMETER_LENGTH_WRONG = _DEFECT["parameter_length_wrong"]
+_PARAMETER = (_DEFECT["parameter_length_short"], _DEFECT["parameter_overruns_chunk"])
+_CAUSE = (_DEFECT["cause_length_short"], _DEFECT["cause_overruns_chunk"])
 
+_CHUNKS, _PARAMETERS, _CAUSES, _GAP_BLOCKS = range(4)
+"""Which of the counts is whose."""
 
-def _asconf_fields(data: bytes, chunk: Chunk, rows: Rows) -> Fields:
-    """A serial number, then parameters (RFC 5061 §4.1)"""
-    return _NO_FIELDS, _parameters(data, chunk, chunk.begin + 4, rows)
+_GAP, _NR_GAP, _DUPLICATE = map(GAP_KINDS.index, ("gap", "nr_gap", "duplicate"))
 
+_HEADER = COMMON_HEADER_LENGTH
+_MAXIMUM_LENGTH = 1 << 16
+_ANY_LENGTH = -1
 
-def _abort_fields(data: bytes, chunk: Chunk, rows: Rows) -> Fields:
-    """RFC 9260 §3.3.7"""
-    return (*_NO_FIELDS[:-1], bool(chunk.flags & TAG_REFLECTED)), _causes(data, chunk, rows)
-
-
-def _shutdown_complete_fields(data: bytes, chunk: Chunk, rows: Rows) -> Fields:
-    """RFC 9260 §3.3.13"""
-    return (*_NO_FIELDS[:-1], bool(chunk.flags & TAG_REFLECTED)), None
-
-
-def _error_fields(data: bytes, chunk: Chunk, rows: Rows) -> Fields:
-    """RFC 9260 §3.3.10"""
-    return _NO_FIELDS, _causes(data, chunk, rows)
-
-
-def _cumulative_tsn_fields(data: bytes, chunk: Chunk, rows: Rows) -> Fields:
-    """SHUTDOWN (RFC 9260 §3.3.8), FORWARD_TSN (RFC 3758 §3.2), I_FORWARD_TSN (RFC 8260 §2.3.1)"""
-    cumulative_tsn = _u32(data, chunk.begin)[0]
-    return (*_NO_DATA, cumulative_tsn, None, None, *_NO_INIT, *_NO_ABORT), None
-
-
-_DECODERS: dict[int, tuple[int, Callable[[bytes, Chunk, Rows], Fields]]] = {
-    ChunkType.DATA: (12, _data_fields),
-    ChunkType.INIT: (16, _init_fields),
-    ChunkType.INIT_ACK: (16, _init_fields),
-    ChunkType.SACK: (12, _sack_fields),
-    ChunkType.HEARTBEAT: (0, _parameter_fields),
-    ChunkType.HEARTBEAT_ACK: (0, _parameter_fields),
-    ChunkType.ABORT: (0, _abort_fields),
-    ChunkType.SHUTDOWN: (4, _cumulative_tsn_fields),
-    ChunkType.SHUTDOWN_ACK: (0, _no_fields),
-    ChunkType.ERROR: (0, _error_fields),
-    ChunkType.COOKIE_ECHO: (0, _no_fields),
-    ChunkType.COOKIE_ACK: (0, _no_fields),
-    ChunkType.ECNE: (4, _no_fields),
-    ChunkType.CWR: (4, _no_fields),
-    ChunkType.SHUTDOWN_COMPLETE: (0, _shutdown_complete_fields),
-    ChunkType.AUTH: (4, _no_fields),
-    ChunkType.I_DATA: (16, _i_data_fields),
-    ChunkType.ASCONF_ACK: (4, _asconf_fields),
-    ChunkType.RE_CONFIG: (0, _parameter_fields),
-    ChunkType.PAD: (0, _no_fields),
-    ChunkType.FORWARD_TSN: (4, _cumulative_tsn_fields),
-    ChunkType.ASCONF: (4, _asconf_fields),
-    ChunkType.I_FORWARD_TSN: (4, _cumulative_tsn_fields),
+_FIELDS = {
+    ChunkType.DATA: 12,  # RFC 9260 §3.3.1
+    ChunkType.INIT: 16,  # RFC 9260 §3.3.2
+    ChunkType.INIT_ACK: 16,
+    ChunkType.SACK: 12,  # RFC 9260 §3.3.4
+    ChunkType.NR_SACK: 16,
+    ChunkType.SHUTDOWN: 4,  # RFC 9260 §3.3.8
+    ChunkType.ECNE: 4,
+    ChunkType.CWR: 4,
+    ChunkType.AUTH: 4,  # RFC 4895 §4.1
+    ChunkType.I_DATA: 16,  # RFC 8260 §2.1
+    ChunkType.ASCONF: 4,  # RFC 5061 §4.1
+    ChunkType.ASCONF_ACK: 4,
+    ChunkType.FORWARD_TSN: 4,  # RFC 3758 §3.2
+    ChunkType.I_FORWARD_TSN: 4,  # RFC 8260 §2.3.1
 }
-"""Bytes of value that a type needs at least, and what decodes it."""
+"""Bytes of the fixed fields of a chunk type; other types have none."""
 
-_UNKNOWN = (0, _no_fields)
+_TLVS_FROM = {
+    ChunkType.INIT: 16,
+    ChunkType.INIT_ACK: 16,
+    ChunkType.HEARTBEAT: 0,
+    ChunkType.HEARTBEAT_ACK: 0,
+    ChunkType.RE_CONFIG: 0,  # RFC 6525 §3.1
+    ChunkType.ASCONF: 4,
+    ChunkType.ASCONF_ACK: 4,
+    ChunkType.ABORT: 0,
+    ChunkType.ERROR: 0,
+}
+"""Where in the value of a chunk type parameters or error causes begin."""
 
-
-# ---- parameters and error causes
-
-_PARAMETER_LENGTHS: dict[int, int] = {
+_LENGTHS = {
     ParameterType.IPV4_ADDRESS: 8,
     ParameterType.IPV6_ADDRESS: 20,
     ParameterType.COOKIE_PRESERVATIVE: 8,
@@ -340,86 +136,353 @@ _PARAMETER_LENGTHS: dict[int, int] = {
     ParameterType.ZERO_CHECKSUM_ACCEPTABLE: 8,
     ParameterType.ADAPTATION_LAYER_INDICATION: 8,
 }
-"""Length fields of the types that have but one."""
-
-_ADDRESS_CHANGES = {
-    ParameterType.ADD_IP_ADDRESS,
-    ParameterType.DELETE_IP_ADDRESS,
-    ParameterType.SET_PRIMARY_ADDRESS,
-}
+"""Length fields of the parameter types that have but one."""
 
 
-class Item(NamedTuple):
-    """A parameter or error cause that begins at `begin`; value is None unless it is at hand whole."""
-
-    type: int
-    length: int
-    begin: int
-    value: bytes | None
-    padding_is_zero: bool | None
-    defect: str | None
+def _by_type(values: dict, size: int, other: int) -> NDArray[np.int64]:
+    table = np.full(size, other, dtype=np.int64)
+    table[list(values)] = list(values.values())
+    return table
 
 
-def _items(data: bytes, chunk: Chunk, begin: int, kind: str) -> tuple[list[Item], str | None]:
-    """Parameters or error causes from `begin` on (RFC 9260 §3.2.1, §3.3.10), and the chunk's defect."""
-    items = []
-    while begin + 4 <= chunk.end:
-        type, length = _tlv_header(data, begin)
+_FIELDS_OF = _by_type(_FIELDS, 1 << 8, 0)
+_TLVS_OF = _by_type(_TLVS_FROM, 1 << 8, -1)
+_LENGTH_OF = _by_type(_LENGTHS, 1 << 16, _ANY_LENGTH)
+
+_DATA, _I_DATA = int(ChunkType.DATA), int(ChunkType.I_DATA)
+_SACK, _NR_SACK = int(ChunkType.SACK), int(ChunkType.NR_SACK)
+_ABORT, _ERROR = int(ChunkType.ABORT), int(ChunkType.ERROR)
+_IPV4_ADDRESS, _IPV6_ADDRESS = int(ParameterType.IPV4_ADDRESS), int(ParameterType.IPV6_ADDRESS)
+_ADD, _DELETE = int(ParameterType.ADD_IP_ADDRESS), int(ParameterType.DELETE_IP_ADDRESS)
+_SET_PRIMARY = int(ParameterType.SET_PRIMARY_ADDRESS)
+
+
+@compiled
+def _packets(
+    data: NDArray,
+    reassembled: NDArray,
+    packets: NDArray,
+    first: int,
+    maximum: int,
+    chunks: NDArray,
+    parameters: NDArray,
+    causes: NDArray,
+    gap_blocks: NDArray,
+    counts: NDArray,
+) -> int:
+    """Walk packets from the first on; gives the number of the one that has no room any more."""
+    for number in range(first, len(packets)):
+        rows, most = number - first, 0
+        for count in counts:
+            rows += count
+            most = max(most, count)
+        room = len(chunks) - most
+        if rows >= maximum or min(packets[number]["captured_length"], _MAXIMUM_LENGTH) // 4 > room:
+            return number
+        source = reassembled if packets[number]["reassembled"] else data
+        _packet(source, packets, number, chunks, parameters, causes, gap_blocks, counts)
+    return len(packets)
+
+
+@compiled
+def _packet(
+    data: NDArray,
+    packets: NDArray,
+    number: int,
+    chunks: NDArray,
+    parameters: NDArray,
+    causes: NDArray,
+    gap_blocks: NDArray,
+    counts: NDArray,
+) -> None:
+    packet = packets[number]
+    begin = packet["begin"]
+    known = min(packet["captured_length"], _MAXIMUM_LENGTH)
+    end = begin + known
+    stated_end = begin + packet["length"]
+    cut = 0
+    if packet["is_fragment"]:  # then where the packet ends is not known
+        cut = _CUT_BY_FRAGMENTATION
+        stated_end = begin + _MAXIMUM_LENGTH
+    elif end < stated_end:
+        cut = _CUT_BY_SNAPLEN
+    packet["source_port"] = u16(data, begin) if known >= 2 else 0
+    packet["destination_port"] = u16(data, begin + 2) if known >= 4 else 0
+    packet["verification_tag"] = u32(data, begin + 4) if known >= 8 else 0
+    packet["chunks"] = 0
+    if known < _HEADER:
+        packet["checksum"] = 0
+        packet["crc32c"] = 0
+        packet["defect"] = cut if cut else _COMMON_HEADER_CUT
+        return
+    packet["checksum"] = u32(data, begin + 8)
+    packet["crc32c"] = checksum(data, begin, end)
+
+    at = begin + _HEADER
+    index = 0
+    while at + 4 <= end:
+        length = u16(data, at + 2)
+        _chunk(
+            data,
+            number,
+            index,
+            begin,
+            at,
+            end,
+            stated_end,
+            cut,
+            chunks,
+            parameters,
+            causes,
+            gap_blocks,
+            counts,
+        )
+        index += 1
+        if length < 4:  # where the next one begins is not known
+            packet["chunks"] = index
+            packet["defect"] = cut
+            return
+        at += length + 3 & ~3
+    packet["chunks"] = index
+    if cut == 0 and index == 0 and at == stated_end:
+        packet["defect"] = _NO_CHUNKS
+    elif cut == 0 and at < stated_end:
+        packet["defect"] = _BYTES_AFTER_CHUNKS
+    else:
+        packet["defect"] = cut
+
+
+@compiled
+def _chunk(
+    data: NDArray,
+    number: int,
+    index: int,
+    packet_begin: int,
+    at: int,
+    packet_end: int,
+    packet_stated_end: int,
+    packet_cut: int,
+    chunks: NDArray,
+    parameters: NDArray,
+    causes: NDArray,
+    gap_blocks: NDArray,
+    counts: NDArray,
+) -> None:
+    """The chunk at `at`; its value is data[begin:stated_end], of which data[begin:end] is at hand."""
+    row = counts[_CHUNKS]
+    counts[_CHUNKS] += 1
+    chunk = chunks[row]
+    type = u8(data, at)
+    length = u16(data, at + 2)
+    begin = at + 4
+    stated_end = at + length
+    cut = 0
+    if length < 4:
+        cut = _CHUNK_LENGTH_SHORT
+        stated_end = begin
+    elif stated_end > packet_stated_end:
+        cut = _CHUNK_OVERRUNS_PACKET
+        stated_end = packet_stated_end
+    elif stated_end > packet_end:
+        cut = packet_cut
+    end = min(stated_end, packet_end)
+
+    chunk["packet"] = number
+    chunk["chunk"] = index
+    chunk["type"] = type
+    chunk["flags"] = data[at + 1]
+    chunk["length"] = length
+    chunk["offset"] = at - packet_begin
+    chunk["value_begin"] = begin
+    chunk["at_hand"] = end - begin
+    chunk["is_whole"] = cut == 0
+    for word in range(5):
+        chunk["words"][word] = u32(data, begin + 4 * word) if begin + 4 * word + 4 <= end else 0
+    has_fields = end - begin >= _FIELDS_OF[type]
+    chunk["has_fields"] = has_fields
+    chunk["payload_length"] = 0
+    chunk["payload_digest"] = 0
+
+    found = 0
+    if not has_fields:
+        found = _CHUNK_VALUE_SHORT
+    elif type == _DATA or type == _I_DATA:
+        payload = begin + _FIELDS_OF[type]
+        chunk["payload_length"] = stated_end - payload
+        if cut == 0:
+            chunk["payload_digest"] = digest(data, payload, end)
+    elif type == _SACK or type == _NR_SACK:
+        found = _gap_blocks(data, number, index, type, begin, end, stated_end, gap_blocks, counts)
+    elif type == _ABORT or type == _ERROR:
+        found = _tlvs(
+            data,
+            number,
+            index,
+            type,
+            packet_begin,
+            begin,
+            end,
+            stated_end,
+            cut,
+            _CAUSE,
+            causes,
+            counts,
+            _CAUSES,
+        )
+    elif _TLVS_OF[type] >= 0:
+        found = _tlvs(
+            data,
+            number,
+            index,
+            type,
+            packet_begin,
+            begin + _TLVS_OF[type],
+            end,
+            stated_end,
+            cut,
+            _PARAMETER,
+            parameters,
+            counts,
+            _PARAMETERS,
+        )
+
+    defect = cut if cut else found
+    padded_end = at + (length + 3 & ~3)
+    chunk["padding"] = -1
+    if defect == 0 and padded_end > packet_stated_end:
+        defect = _CHUNK_PADDING_MISSING
+    elif stated_end < padded_end <= packet_end:
+        chunk["padding"] = _is_zero(data, stated_end, padded_end)
+    chunk["defect"] = defect
+
+
+@compiled
+def _is_zero(data: NDArray, begin: int, end: int) -> int:
+    """1 if all of data[begin:end] is zero, else 0."""
+    for at in range(begin, end):
+        if data[at]:
+            return 0
+    return 1
+
+
+@compiled
+def _gap_blocks(
+    data: NDArray,
+    number: int,
+    index: int,
+    type: int,
+    begin: int,
+    end: int,
+    stated_end: int,
+    gap_blocks: NDArray,
+    counts: NDArray,
+) -> int:
+    """Gap ack blocks and duplicate TSNs of the SACK or NR_SACK whose value begins at `begin`.
+
+    (RFC 9260 §3.3.4; an NR_SACK has non-renegable gap ack blocks in between.) Gives the chunk's defect.
+    """
+    cumulative_tsn = u32(data, begin)
+    gaps = u16(data, begin + 8)
+    nr_gaps = u16(data, begin + 10) if type == _NR_SACK else 0
+    total = gaps + nr_gaps + u16(data, begin + (12 if type == _NR_SACK else 10))
+    blocks = begin + _FIELDS_OF[type]
+    for item in range(min(total, (end - blocks) // 4)):
+        row = gap_blocks[counts[_GAP_BLOCKS]]
+        counts[_GAP_BLOCKS] += 1
+        row["packet"] = number
+        row["chunk"] = index
+        row["index"] = item
+        at = blocks + 4 * item
+        if item < gaps + nr_gaps:
+            row["kind"] = _GAP if item < gaps else _NR_GAP
+            row["start_offset"] = u16(data, at)
+            row["end_offset"] = u16(data, at + 2)
+            row["start"] = cumulative_tsn + u16(data, at) & 0xFFFFFFFF
+            row["end"] = cumulative_tsn + u16(data, at + 2) & 0xFFFFFFFF
+        else:
+            row["kind"] = _DUPLICATE
+            row["start_offset"] = 0
+            row["end_offset"] = 0
+            row["start"] = u32(data, at)
+            row["end"] = u32(data, at)
+    return _SACK_COUNTS_OVERRUN_CHUNK if blocks + 4 * total > stated_end else 0
+
+
+@compiled
+def _tlvs(
+    data: NDArray,
+    number: int,
+    index: int,
+    chunk_type: int,
+    packet_begin: int,
+    begin: int,
+    end: int,
+    stated_end: int,
+    cut: int,
+    kind: tuple[int, int],
+    rows: NDArray,
+    counts: NDArray,
+    count: int,
+) -> int:
+    """Parameters or error causes of a chunk from `begin` on (RFC 9260 §3.2.1, §3.3.10); the chunk's defect.
+
+    kind: the defects of one that is too short, or too long.
+    """
+    item = 0
+    at = begin
+    while at + 4 <= end:
+        type = u16(data, at)
+        length = u16(data, at + 2)
+        row = rows[counts[count]]
+        counts[count] += 1
+        row["packet"] = number
+        row["chunk"] = index
+        row["index"] = item
+        row["chunk_type"] = chunk_type
+        row["type"] = type
+        row["length"] = length
+        row["offset"] = at - packet_begin
+        row["value_begin"] = at + 4
+        row["is_whole"] = False
+        row["padding"] = -1
+        row["family"] = 0
+        row["high"] = 0
+        row["low"] = 0
         if length < 4:
-            items.append(Item(type, length, begin, None, None, f"{kind}_length_short"))
-            return items, None
-        end = begin + length
-        padded_end = begin + (length + 3 & ~3)
-        defect = None
-        if end > chunk.stated_end:
-            defect = f"{kind}_overruns_chunk"
-        elif end > chunk.end:
-            defect = chunk.cut
-        value = data[begin + 4 : end] if defect is None else None
-        padding_is_zero = not any(data[end:padded_end]) if end < padded_end <= chunk.end else None
-        items.append(Item(type, length, begin, value, padding_is_zero, defect))
-        begin = padded_end
-    return items, "bytes_after_parameters" if begin < chunk.stated_end and chunk.cut is None else None
+            row["defect"] = kind[0]
+            return 0
+        value_end = at + length
+        padded_end = at + (length + 3 & ~3)
+        defect = 0
+        if value_end > stated_end:
+            defect = kind[1]
+        elif value_end > end:
+            defect = cut
+        if defect == 0:
+            row["is_whole"] = True
+            if count == _PARAMETERS:
+                _address(data, type, at + 4, value_end, row)
+                if _LENGTH_OF[type] != length and _LENGTH_OF[type] != _ANY_LENGTH:
+                    defect = _PARAMETER_LENGTH_WRONG
+        if value_end < padded_end <= end:
+            row["padding"] = _is_zero(data, value_end, padded_end)
+        row["defect"] = defect
+        item += 1
+        at = padded_end
+    return _BYTES_AFTER_PARAMETERS if at < stated_end and cut == 0 else 0
 
 
-def _parameters(data: bytes, chunk: Chunk, begin: int, rows: Rows) -> str | None:
-    """Append the parameters from `begin` on; return the chunk's defect."""
-    items, chunk_defect = _items(data, chunk, begin, "parameter")
-    for index, item in enumerate(items):
-        defect = item.defect
-        if defect is None and item.length != _PARAMETER_LENGTHS.get(item.type, item.length):
-            defect = "parameter_length_wrong"
-        rows.parameters.append(
-            (
-                *(chunk.packet, chunk.frame, chunk.number, index, chunk.type),
-                *(item.type, _PARAMETER_NAMES.get(item.type), item.length, item.begin - chunk.packet_begin),
-                *(item.value, _address(item.type, item.value), item.padding_is_zero, defect),
-            )
-        )
-    return chunk_defect
-
-
-def _address(type: int, value: bytes | None) -> str | None:
+@compiled
+def _address(data: NDArray, type: int, begin: int, end: int, row: NDArray) -> None:
     """The address of a parameter, or of the one that follows an ASCONF parameter's correlation id."""
-    if value is None:
-        return None
-    if type in _ADDRESS_CHANGES and len(value) >= 8:
-        type, length = _tlv_header(value, 4)
-        value = value[8 : 4 + length]
-    if (type, len(value)) in ((ParameterType.IPV4_ADDRESS, 4), (ParameterType.IPV6_ADDRESS, 16)):
-        return address_text(value)
-    return None
-
-
-def _causes(data: bytes, chunk: Chunk, rows: Rows) -> str | None:
-    """Append the error causes of an ABORT or ERROR; return the chunk's defect."""
-    items, chunk_defect = _items(data, chunk, chunk.begin, "cause")
-    for index, item in enumerate(items):
-        rows.causes.append(
-            (
-                *(chunk.packet, chunk.frame, chunk.number, index, chunk.type),
-                *(item.type, _CAUSE_NAMES.get(item.type), item.length, item.begin - chunk.packet_begin),
-                *(item.value, item.defect),
-            )
-        )
-    return chunk_defect
+    if (type == _ADD or type == _DELETE or type == _SET_PRIMARY) and end - begin >= 8:
+        type = u16(data, begin + 4)
+        end = min(end, begin + 4 + u16(data, begin + 6))
+        begin += 8
+    if type == _IPV4_ADDRESS and end - begin == 4:
+        row["family"] = 4
+        row["low"] = u32(data, begin)
+    elif type == _IPV6_ADDRESS and end - begin == 16:
+        row["family"] = 6
+        row["high"] = u64(data, begin)
+        row["low"] = u64(data, begin + 8)

@@ -25,8 +25,10 @@ class ChunkType(IntEnum):
     CWR = 13
     SHUTDOWN_COMPLETE = 14
     AUTH = 15  # RFC 4895
+    NR_SACK = 16  # draft-tuexen-tsvwg-sctp-nr-sack
     I_DATA = 64  # RFC 8260
     ASCONF_ACK = 128  # RFC 5061
+    PKTDROP = 129  # draft-stewart-sctp-pktdrprep
     RE_CONFIG = 130  # RFC 6525
     PAD = 132  # RFC 4820
     FORWARD_TSN = 192  # RFC 3758

@@ -48,22 +48,60 @@ def assign(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFrame
     Associations are numbered from 0 in order of their first packets. Copies go where their packets go.
     """
     book = Book()
+    heads = _heads(packets, chunks, parameters)
+    like = _like(heads)
     placed = [
         # a packet cut within its common header has no tag
         None if row[5] is None else book.place(row[0], Flow(*row[1:6]), *row[6:])
-        for row in _heads(packets, chunks, parameters).iter_rows()
+        for row in heads.filter(heads["packet"] == like).iter_rows()
     ]
-    places = pl.DataFrame(
+    first = pl.DataFrame(
         [
-            packets["packet"],
+            like.filter(heads["packet"] == like),
             pl.Series("tag", [found and found[0].index for found in placed], pl.UInt32),
             pl.Series("from_owner", [found and found[1] for found in placed], pl.Boolean),
         ]
+    )
+    places = (
+        pl.DataFrame([heads["packet"], like])
+        .join(first, on="like", how="left", maintain_order="left")
+        .drop("like")
     )
     _fill_uses(book.tags, places, packets, chunks)
     _settle(book.tags)
     _number(book.tags)
     return _assignment(book.tags, places)
+
+
+def _like(heads: pl.DataFrame) -> pl.Series:
+    """`like`: for each packet the first one that has the same place, which is found for that one alone.
+
+    The tag of a flow changes only by an INIT or INIT_ACK that chooses the same tag anew. Packets of the
+    handshake, those that end an association, and those with tag 0 have places of their own.
+    """
+    flow = ["destination_port", "source_port", "verification_tag"]
+    chosen = heads.drop_nulls("initiate_tag").select(
+        "packet",
+        destination_port="source_port",
+        source_port="destination_port",
+        verification_tag="initiate_tag",
+        chosen="packet",
+    )
+    is_ordinary = (
+        pl.all_horizontal(pl.col("opening", "cookie", "closes").is_null()) & (pl.col("verification_tag") != 0)
+    ).fill_null(False)
+    same = (
+        heads.filter(is_ordinary)
+        .select("packet", "destination", "source", *flow)
+        .join_asof(chosen, on="packet", by=flow, check_sortedness=False)
+        .select("packet", like=pl.col("packet").first().over("destination", "source", *flow, "chosen"))
+    )
+    return (
+        heads.select("packet")
+        .join(same, on="packet", how="left", maintain_order="left")
+        .select(pl.coalesce("like", "packet").alias("like"))
+        .to_series()
+    )
 
 
 def _heads(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 
 from sctpinspect.decode import Columns
+from sctpinspect.decode.columns import Bytes
 from sctpinspect.tables.acknowledgements import acknowledgements, bases, retransmissions
 from sctpinspect.tables.assignment import assign
 from sctpinspect.tables.associations import ENDPOINT, addresses, associations, endpoints, peer
@@ -47,7 +48,7 @@ class Tables(Generic[Frame]):
     recipe: dict[str, Any]
     defects: list[str]
     frames: int
-    data: bytes = field(repr=False)
+    data: Bytes = field(repr=False)
 
     def lazy(self) -> "Tables[pl.LazyFrame]":
         """The same with LazyFrames."""

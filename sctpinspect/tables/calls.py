@@ -203,6 +203,8 @@ def with_calls(messages: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     What a call leaves to the socket's defaults, or is not told, counts as equal.
     """
     succeeded = calls.filter(pl.col("errno").is_null() & pl.col("association").is_not_null())
+    if succeeded.is_empty():
+        return messages
     sends = succeeded.filter(pl.col("name").is_in(SENDS)).with_columns(after="start_ns")
     user_data = pl.col("notification").is_null() & (pl.col("length") > 0)
     receives = _whole(succeeded.filter(TAKES & user_data)).with_columns(peer(), before="end_ns")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from sctpinspect.decode.columns import Bytes
 from sctpinspect.journal.digest import digest
 from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.acknowledgements import USER_DATA, steps
@@ -12,7 +13,7 @@ from sctpinspect.tables.schema import MESSAGES, conform
 
 
 def with_messages(
-    chunks: pl.DataFrame, packets: pl.DataFrame, bases: pl.DataFrame, data: bytes
+    chunks: pl.DataFrame, packets: pl.DataFrame, bases: pl.DataFrame, data: Bytes
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The table `messages` (`send_call` and `receive_call` still null), and `chunks` with `message` filled.
 
@@ -58,7 +59,7 @@ def _fragments(chunks: pl.DataFrame, packets: pl.DataFrame, bases: pl.DataFrame)
     )
 
 
-def _messages(fragments: pl.DataFrame, chunks: pl.DataFrame, data: bytes) -> pl.DataFrame:
+def _messages(fragments: pl.DataFrame, chunks: pl.DataFrame, data: Bytes) -> pl.DataFrame:
     again = chunks.filter("is_retransmission").group_by(*ENDPOINT, "tsn").agg(times=pl.len())
     grouped = (
         fragments.join(again, on=[*ENDPOINT, "tsn"], how="left", maintain_order="left")
@@ -85,22 +86,24 @@ def _messages(fragments: pl.DataFrame, chunks: pl.DataFrame, data: bytes) -> pl.
         .sort("first_packet", "first_chunk")
         .with_row_index("message")
     )
-    return grouped.with_columns(
-        pl.Series("digest", list(_digests(grouped, data)), pl.String),
+    whole = pl.col("complete") & pl.col("digests").list.eval(pl.element().is_not_null()).list.all()
+    joined = pl.DataFrame(
+        _digests(grouped.filter(whole & (pl.col("chunks") > 1)), data),
+        {"message": pl.UInt32, "joined": pl.UInt32},
+        orient="row",
+    )
+    return grouped.join(joined, on="message", how="left", maintain_order="left").with_columns(
+        digest=pl.when(whole).then(pl.coalesce("joined", pl.col("digests").list.first())),
         send_call=pl.lit(None, pl.UInt32),
         receive_call=pl.lit(None, pl.UInt32),
     )
 
 
-def _digests(messages: pl.DataFrame, data: bytes) -> Iterator[str | None]:
-    """The digest of each message; None unless all of it is in the capture."""
-    for complete, digests, offsets, lengths in messages.select(
-        "complete", "digests", "offsets", "lengths"
-    ).iter_rows():
-        if not complete or None in digests:
-            yield None
-        elif len(digests) == 1:
-            yield digests[0]
-        else:
-            parts = zip(offsets, lengths, strict=True)
-            yield digest(b"".join(data[offset : offset + length] for offset, length in parts))
+def _digests(messages: pl.DataFrame, data: Bytes) -> Iterator[tuple[int, int]]:
+    """The number and the digest of each message, put together from that of its first fragment on."""
+    rows = messages.select("message", "digests", "offsets", "lengths").iter_rows()
+    for message, digests, offsets, lengths in rows:
+        found = digests[0]
+        for offset, length in zip(offsets[1:], lengths[1:], strict=True):
+            found = digest(data.slice(offset, length), found)
+        yield message, found

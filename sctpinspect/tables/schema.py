@@ -110,7 +110,7 @@ CHUNKS: Schema = {
     "immediate": Column(FLAG, "I bit", "sctp.data_i_bit"),
     "payload_length": Column(U32, "bytes of user data"),
     "payload_offset": Column(U64, "where the user data begins in the file's (decompressed) bytes"),
-    "payload_digest": Column(TEXT, "digest of the user data (journal.digest); null: not captured whole"),
+    "payload_digest": Column(U32, "digest of the user data (journal.digest); null: not captured whole"),
     "message": Column(U32, "row of messages"),
     "is_retransmission": Column(FLAG, "the same TSN was seen before from this side"),
     "acked_frame": Column(
@@ -130,6 +130,11 @@ CHUNKS: Schema = {
     "outbound_streams": Column(U16, "number of outbound streams", "sctp.init_nr_out_streams"),
     "inbound_streams": Column(U16, "number of inbound streams", "sctp.init_nr_in_streams"),
     "initial_tsn": Column(U32, "initial TSN", "sctp.init_initial_tsn"),
+    # extensions
+    "lowest_tsn": Column(U32, "lowest TSN of ECNE and CWR", "sctp.ecne_lowest_tsn"),
+    "sequence_number": Column(U32, "of ASCONF and ASCONF_ACK (RFC 5061)", "sctp.asconf_seq_nr_number"),
+    "shared_key_id": Column(U16, "shared key identifier of AUTH (RFC 4895)", "sctp.shared_key_id"),
+    "hmac_id": Column(U16, "HMAC identifier of AUTH", "sctp.hmac_id"),
     # ABORT, SHUTDOWN_COMPLETE
     "tag_reflected": Column(FLAG, "T bit", "sctp.abort_t_bit"),
 }
@@ -166,7 +171,10 @@ GAP_BLOCKS: Schema = {
     **_CHUNK_KEY,
     "index": Column(U16, "index in the SACK, from 0, over its gap blocks, then its duplicates"),
     **_SENDER,
-    "kind": Column(pl.Enum(["gap", "duplicate"]), "gap ack block or duplicate TSN"),
+    "kind": Column(
+        pl.Enum(["gap", "nr_gap", "duplicate"]),
+        "gap ack block, non-renegable one (NR_SACK), or duplicate TSN",
+    ),
     "start_offset": Column(U16, "gap ack block start field; null for a duplicate"),
     "end_offset": Column(U16, "gap ack block end field; null for a duplicate"),
     "start": Column(U32, "first TSN", "sctp.sack_gap_block_start_tsn"),
@@ -300,7 +308,7 @@ MESSAGES: Schema = {
     "ppid": Column(U32, "PPID"),
     "unordered": Column(FLAG, "U bit"),
     "length": Column(U32, "bytes of user data"),
-    "digest": Column(TEXT, "digest of the user data (journal.digest); null: not whole in the capture"),
+    "digest": Column(U32, "digest of the user data (journal.digest); null: not whole in the capture"),
     "first_tsn": Column(U32, "TSN of its first fragment"),
     "last_tsn": Column(U32, "TSN of its last fragment"),
     "chunks": Column(U32, "fragments"),
@@ -340,7 +348,7 @@ CALLS: Schema = {
     "tsn": Column(U32, "TSN returned"),
     "unordered": Column(FLAG, "SCTP_UNORDERED given or returned"),
     "length": Column(U32, "bytes of user data sent or received"),
-    "digest": Column(TEXT, "digest of that user data (journal.digest)"),
+    "digest": Column(U32, "digest of that user data (journal.digest)"),
     "end_of_record": Column(FLAG, "MSG_EOR returned"),
     "option": Column(TEXT, "socket option: SCTP_INITMSG, ..."),
     "notification": Column(TEXT, "notification received: SCTP_ASSOC_CHANGE, ..."),

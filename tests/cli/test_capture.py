@@ -110,9 +110,9 @@ def test_what_a_killed_run_left_is_saved_and_told(run, monkeypatch, tmp_path):
 
 
 def test_it_says_so_where_it_cannot_run(tmp_path):
-    """Another system, which has no fcntl either."""
+    """Another system, which has no fcntl either; Numba's library is loaded before, under its name here."""
     code = (
-        "import sys, sysconfig; sysconfig.get_config_vars(); sys.modules['fcntl'] = None;"
+        "import sys, sysconfig, numba; sysconfig.get_config_vars(); sys.modules['fcntl'] = None;"
         "sys.platform = 'darwin'; import sctpinspect.cli as cli;"
         "cli.main(sys.argv[1:])"
     )

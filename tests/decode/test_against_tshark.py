@@ -11,6 +11,7 @@ from scapy.layers.sctp import SCTP
 from scapy.utils import rdpcap
 
 from sctpinspect.decode import decode
+from sctpinspect.tables.primary import primary
 
 FIELDS = {
     "frame": "frame.number",
@@ -23,8 +24,14 @@ FIELDS = {
     "types": "sctp.chunk_type",
     "tsns": "sctp.data_tsn_raw",
 }
-OPTIONS = ["sctp.checksum:CRC-32C", "sctp.reassembly:FALSE", "ip.defragment:FALSE", "ipv6.defragment:FALSE"]
-NOT_OURS = {"icmp", "icmpv6", "vxlan"}  # quoted, or in a tunnel
+OPTIONS = ["sctp.checksum:CRC-32C", "sctp.reassembly:FALSE", "ip.defragment:TRUE", "ipv6.defragment:TRUE"]
+NOT_OURS = {"icmp", "icmpv6"}  # quoted
+
+NOT_THEIRS = {
+    # tshark takes the last four bytes of a FabricPath frame as its FCS; there they are the SCTP checksum
+    "zeek__cisco-fabric-path.pcap": set(range(66, 98, 2)),
+}
+"""Frames in which we find a packet and tshark does not."""
 
 pytestmark = needed
 
@@ -43,22 +50,18 @@ def shown(path: Path) -> dict[int, dict[str, str]]:
     return {int(row["frame"]): row for row in rows if not NOT_OURS & set(row["protocols"].split(":"))}
 
 
-def rows_of(table: dict[str, list]) -> list[dict]:
-    return [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
-
-
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.name)
 def test_packets_are_those_of_tshark(path):
-    tables = decode(path).tables
+    tables = {name: table.to_dicts() for name, table in primary(decode(path)).items()}
     # tshark shows nothing of a common header that is cut
-    ours = {row["frame"]: row for row in rows_of(tables["packets"]) if row["captured_length"] >= 12}
+    ours = {row["frame"]: row for row in tables["packets"] if row["captured_length"] >= 12}
     types, tsns = defaultdict(list), defaultdict(list)
-    for row in rows_of(tables["chunks"]):
+    for row in tables["chunks"]:
         types[row["frame"]].append(row["type"])
         tsns[row["frame"]] += [row["tsn"]] if row["tsn"] is not None else []
     theirs = shown(path)
-    assert set(ours) == set(theirs)
+    assert set(ours) == set(theirs) | NOT_THEIRS.get(path.name, set())
     for frame, row in theirs.items():
         packet = ours[frame]
         for name in ("source_port", "destination_port", "verification_tag", "checksum"):
@@ -81,9 +84,8 @@ SCAPY_FIELDS = {
 def test_first_chunks_are_those_of_scapy(name):
     if not (FOLDER / name).exists():
         pytest.skip(f"{name} is not among the captures")
-    chunks = {
-        row["frame"]: row for row in rows_of(decode(FOLDER / name).tables["chunks"]) if row["chunk"] == 0
-    }
+    rows = primary(decode(FOLDER / name))["chunks"].to_dicts()
+    chunks = {row["frame"]: row for row in rows if row["chunk"] == 0}
     compared = set()
     for frame, packet in enumerate(rdpcap(str(FOLDER / name)), start=1):
         theirs = packet[SCTP].payload

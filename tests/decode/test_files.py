@@ -1,5 +1,6 @@
 """The file reader: formats, block kinds, frame numbers, damage, foreign files."""
 
+import mmap
 import os
 import shutil
 import struct
@@ -47,7 +48,7 @@ def opened(tmp_path):
 
 
 def bytes_of(capture, frame) -> bytes:
-    return capture.data[frame.offset : frame.offset + frame.captured]
+    return capture.data[frame["offset"] :][: frame["captured"]].tobytes()
 
 
 # ---- formats
@@ -58,10 +59,10 @@ def bytes_of(capture, frame) -> bytes:
 def test_pcap_in_both_byte_orders_and_resolutions(opened, order, nanoseconds):
     found = opened(pcap(FRAMES, order=order, nanoseconds=nanoseconds, snaplen=70))
     unit = 1 if nanoseconds else 1000
-    assert [frame.time_ns for frame in found.frames] == [time_ns // unit * unit for time_ns, _ in FRAMES]
+    assert found.frames["time_ns"].tolist() == [time_ns // unit * unit for time_ns, _ in FRAMES]
     assert [bytes_of(found, frame) for frame in found.frames] == [frame[:70] for _, frame in FRAMES]
-    assert [frame.original for frame in found.frames] == [len(frame) for _, frame in FRAMES]
-    assert [frame.number for frame in found.frames] == list(range(1, len(FRAMES) + 1))
+    assert found.frames["original"].tolist() == [len(frame) for _, frame in FRAMES]
+    assert found.frames["number"].tolist() == list(range(1, len(FRAMES) + 1))
     assert (found.interfaces[0].link_type, found.interfaces[0].snaplen) == (1, 70)
     assert found.defects == []
 
@@ -71,7 +72,7 @@ def test_pcap_in_both_byte_orders_and_resolutions(opened, order, nanoseconds):
 def test_pcapng_packet_blocks_in_both_byte_orders(opened, order, make):
     blocks = [make(time_ns, frame, order=order) for time_ns, frame in FRAMES]
     found = opened(section_block(order=order) + interface_block(order=order) + b"".join(blocks))
-    assert [(frame.time_ns, bytes_of(found, frame)) for frame in found.frames] == FRAMES
+    assert [(frame["time_ns"], bytes_of(found, frame)) for frame in found.frames] == FRAMES
     assert found.defects == []
 
 
@@ -80,9 +81,9 @@ def test_simple_packets_have_the_time_of_the_frame_before_and_say_so(opened):
     found = opened(
         head + PACKET + simple_packet_block(FRAME[:60], original=len(FRAME)) + simple_packet_block(b"x")
     )
-    assert [frame.time_ns for frame in found.frames] == [TIME, TIME, TIME]
-    assert [frame.captured for frame in found.frames] == [len(FRAME), 60, 1]
-    assert found.frames[1].original == len(FRAME)
+    assert found.frames["time_ns"].tolist() == [TIME, TIME, TIME]
+    assert found.frames["captured"].tolist() == [len(FRAME), 60, 1]
+    assert found.frames["original"][1] == len(FRAME)
     assert len(found.defects) == 1 and "time" in found.defects[0]
 
 
@@ -102,7 +103,7 @@ def test_simple_packets_have_the_time_of_the_frame_before_and_say_so(opened):
 )
 def test_clock_resolutions(opened, resolution, ticks, time_ns):
     found = opened(section_block() + interface_block(resolution=resolution) + packet_block(ticks, FRAME))
-    assert found.frames[0].time_ns == time_ns
+    assert found.frames["time_ns"].tolist() == [time_ns]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,8 @@ def test_clock_resolutions(opened, resolution, ticks, time_ns):
 )
 def test_clock_offset(opened, offset, time_ns):
     interface = interface_block(option(14, struct.pack("<q", offset)))
-    assert opened(section_block() + interface + packet_block(5, FRAME)).frames[0].time_ns == time_ns
+    found = opened(section_block() + interface + packet_block(5, FRAME))
+    assert found.frames["time_ns"].tolist() == [time_ns]
 
 
 def test_interfaces_count_on_over_sections(opened):
@@ -122,11 +124,33 @@ def test_interfaces_count_on_over_sections(opened):
         + statistics_block(0, 7, 2, order=">")
     )
     found = opened(first + second)
-    assert [frame.interface for frame in found.frames] == [0, 1]
-    assert [frame.number for frame in found.frames] == [1, 2]
+    assert found.frames["interface"].tolist() == [0, 1]
+    assert found.frames["number"].tolist() == [1, 2]
     a0, b0 = found.interfaces
     assert (a0.name, a0.description, a0.link_type, a0.received, a0.dropped) == ("a0", "path 0", 1, None, None)
     assert (b0.name, b0.description, b0.link_type, b0.received, b0.dropped) == ("b0", None, 101, 7, 2)
+
+
+def times_block(ticks: int, *times: tuple[int, int], order: str) -> bytes:
+    """Interface statistics with a time of their own, and such as options."""
+    options = [option(code, struct.pack(order + "II", *divmod(time, 1 << 32)), order) for code, time in times]
+    head = struct.pack(order + "III", 0, *divmod(ticks, 1 << 32))
+    return block(5, head + b"".join(options), order)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(
+    ("ticks", "times", "start_ns", "end_ns"),
+    [
+        (0, [], None, None),
+        (5_000_000_000, [], None, 5_000_000_000_000),
+        (7, [(2, 5_000_000_000), (3, 6_000_000_001)], 5_000_000_000_000, 6_000_000_001_000),
+    ],
+)
+def test_when_the_capture_of_an_interface_began_and_ended(opened, order, ticks, times, start_ns, end_ns):
+    interface = interface_block(resolution=6, order=order)
+    found = opened(section_block(order=order) + interface + times_block(ticks, *times, order=order))
+    assert (found.interfaces[0].start_ns, found.interfaces[0].end_ns) == (start_ns, end_ns)
 
 
 def test_comments_of_packets_and_section(opened):
@@ -134,19 +158,21 @@ def test_comments_of_packets_and_section(opened):
     found = opened(
         section_block(option(1, b"section")) + interface_block() + packet_block(TIME, FRAME, *comments)
     )
-    assert found.frames[0].comments == ("erste", "zweite\N{REPLACEMENT CHARACTER}")
+    assert found.frame_comments == {0: ("erste", "zweite\N{REPLACEMENT CHARACTER}")}
     assert found.comments == ["section"]
 
 
 def test_an_option_that_overruns_its_block_is_left_out(opened):
     found = opened(HEAD + packet_block(TIME, FRAME, option(1, b"good"), struct.pack("<HH", 1, 500)) + PACKET)
-    assert [frame.comments for frame in found.frames] == [("good",), ()]
+    assert len(found.frames) == 2
+    assert found.frame_comments == {0: ("good",)}
 
 
 def test_journal_entries_between_packets(opened):
     foreign = journal_block({"__REALTIME_TIMESTAMP": "1", "MESSAGE": "a boot message of some length"})
     found = opened(HEAD + PACKET + journal_block(to_fields(EVENT)) + foreign + PACKET)
-    assert [frame.number for frame in found.frames] == [1, 4]
+    assert found.frames["number"].tolist() == [1, 4]
+    assert found.frames_total == 4
     assert [(entry.frame, entry.entry) for entry in found.journal] == [(2, EVENT)]
     assert found.journal[0].message == to_fields(EVENT)["MESSAGE"]
 
@@ -184,29 +210,25 @@ def test_frame_numbers_are_those_of_tshark(opened, tmp_path, name):
     path.write_bytes(HEAD + PACKET + BLOCKS[name] + PACKET)
     command = ["tshark", "-n", "-r", path, "-Y", "sctp", "-T", "fields", "-e", "frame.number"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    assert [frame.number for frame in open_capture(path).frames] == [int(number) for number in shown]
+    assert open_capture(path).frames["number"].tolist() == [int(number) for number in shown]
 
 
 # ---- damage
 
 
-def cut_places(content: bytes) -> list[int]:
-    """Some cuts in each part of a file."""
-    return [*range(24, 200, 7), *range(len(content) - 120, len(content), 5)]
-
-
-@pytest.mark.parametrize("make", [pcap, lambda frames: capture(PACKETS)], ids=["pcap", "pcapng"])
+@pytest.mark.parametrize("make", [pcap, lambda frames: capture(PACKETS[:5])], ids=["pcap", "pcapng"])
 def test_a_cut_file_gives_all_before_the_cut(opened, make):
-    content = make(FRAMES)
+    content = make(FRAMES[:5])
     whole = opened(content)
-    ends = [frame.offset + frame.captured for frame in whole.frames]
-    for cut in cut_places(content):
+    assert len(whole.frames) == 5
+    ends = (whole.frames["offset"] + whole.frames["captured"]).tolist()
+    for cut in range(24, len(content)):
         found = opened(content[:cut])
-        expected = whole.frames[: len(found.frames)]
-        assert [frame[:6] for frame in found.frames] == [frame[:6] for frame in expected]
-        assert len(found.frames) in (sum(end <= cut for end in ends), sum(end <= cut for end in ends) - 1)
+        count = len(found.frames)
+        assert found.frames.tolist() == whole.frames[:count].tolist()
+        assert count in (sum(end <= cut for end in ends), sum(end <= cut for end in ends) - 1)
         if found.defects:
-            assert f"after frame {len(found.frames)}:" in found.defects[0]
+            assert found.defects[0].endswith(f"after frame {count}: what follows was not read")
 
 
 def test_a_file_cut_inside_a_packet_says_so(opened):
@@ -294,9 +316,9 @@ def test_a_file_without_permission(tmp_path):
         (b"\xff\xd8\xff\xe0\x00\x10JFIF", "ff d8 ff e0"),
         (b"\xd4\xc3\xb2\xa1", "d4 c3 b2 a1"),
         (b"x", "no pcap"),
-        (b"\x1f\x8b\x08\x00", "gunzip"),
-        (b"\xfd7zXZ\x00", "unxz"),
-        (b"\x28\xb5\x2f\xfd", "unzstd"),
+        (b"\x04\x22\x4d\x18", "unlz4"),
+        (b"PK\x03\x04", "unzip"),
+        (b"\n\r\r\n and so on, a text", "0a 0d 0d 0a"),
     ],
 )
 def test_a_foreign_file(tmp_path, content, said):
@@ -314,9 +336,30 @@ def test_a_name_that_no_file_can_have():
 
 
 def test_standard_input(tmp_path):
-    code = "from sctpinspect.decode import decode; print(decode('-').frames)"
+    code = "from sctpinspect.decode.files import open_capture; print(len(open_capture('-').frames))"
     run = subprocess.run([sys.executable, "-c", code], input=pcap(FRAMES), capture_output=True, check=True)
     assert int(run.stdout) == len(FRAMES)
+
+
+def test_closed_standard_input(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UsageError, match="standard input is closed"):
+        open_capture("-")
+
+
+def test_a_file_that_cannot_be_mapped(tmp_path, monkeypatch):
+    def refuse(descriptor, *_, **__):
+        if os.fstat(descriptor).st_nlink:
+            raise OSError(19, "No such device")
+        return mapped(descriptor, 0, access=mmap.ACCESS_READ)
+
+    mapped = mmap.mmap
+    path = tmp_path / "capture"
+    path.write_bytes(pcap(FRAMES))
+    monkeypatch.setattr(mmap, "mmap", refuse)
+    found = open_capture(path)
+    assert found.data.tobytes() == pcap(FRAMES)
+    assert len(found.frames) == len(FRAMES)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
@@ -328,4 +371,4 @@ def test_a_fifo(tmp_path):
     found = open_capture(fifo)
     writer.join()
     assert len(found.frames) == len(PACKETS)
-    assert found.frames[0].time_ns == START_NS
+    assert found.frames["time_ns"][0] == START_NS

@@ -165,6 +165,18 @@ def test_a_chunk_that_a_fragment_cuts(decoded):
     )
 
 
+def test_fragments_that_complete_a_packet(decoded):
+    later = ipv4("10.1.0.1", "10.1.0.2", SCTP[16:], fragment=2)
+    first = ipv4("10.1.0.1", "10.1.0.2", SCTP[:16], fragment=0x2000)
+    columns = decoded(pcap([(START_NS, ethernet(later)), (START_NS + 9, ethernet(first))]))
+    packet, chunk = ({k: v[0] for k, v in columns.tables[name].items()} for name in ("packets", "chunks"))
+    assert (packet["frame"], packet["time_ns"], packet["defect"]) == (2, START_NS + 9, None)
+    assert (packet["checksum_state"], packet["length"], packet["chunks_in_packet"]) == ("good", len(SCTP), 1)
+    assert (chunk["frame"], chunk["tsn"], chunk["payload_length"]) == (2, 7, 5)
+    offset = chunk["payload_offset"]
+    assert columns.columns.data.slice(offset, 5) == b"hello"
+
+
 @pytest.mark.parametrize("make", [ipv4, ipv6])
 def test_a_length_left_to_the_device_is_the_captured_one(one, make):
     source, destination = ("10.1.0.1", "10.1.0.2") if make is ipv4 else ("fd00::1", "fd00::2")
@@ -224,8 +236,18 @@ def test_sctp_in_udp(one, source_and_destination, ports):
     assert (found["length"], found["checksum_state"]) == (len(SCTP), "good")
 
 
-def test_udp_of_other_ports_is_no_packet(one):
-    assert one(ethernet(ipv4("10.1.0.1", "10.1.0.2", udp(SCTP, 53, 53), protocol=17))) is None
+def test_udp_of_other_ports_is_a_packet_if_its_checksum_proves_it(one):
+    assert one(ethernet(ipv4("10.1.0.1", "10.1.0.2", udp(SCTP, 53, 53), protocol=17)))["length"] == len(SCTP)
+    wrong = SCTP[:8] + bytes(4) + SCTP[12:]
+    assert one(ethernet(ipv4("10.1.0.1", "10.1.0.2", udp(wrong, 53, 53), protocol=17))) is None
+
+
+def test_given_udp_ports(decoded):
+    wrong = SCTP[:8] + bytes(4) + SCTP[12:]
+    frame = ethernet(ipv4("10.1.0.1", "10.1.0.2", udp(wrong, 53, 54), protocol=17))
+    capture = pcap([(START_NS, frame)])
+    assert decoded(capture, udp_ports=[54]).tables["packets"]["checksum_state"] == ["offloaded"]
+    assert decoded(capture, udp_ports=[55]).tables["packets"]["frame"] == []
 
 
 def test_udp_without_encapsulation_has_no_port(one):

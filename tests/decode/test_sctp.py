@@ -33,7 +33,7 @@ from builders import (
     user_initiated_abort,
 )
 
-from sctpinspect.decode import DEFECTS, sctp
+from sctpinspect.decode import DEFECTS
 from sctpinspect.journal.digest import digest
 from sctpinspect.protocol import CauseCode, ChunkType, DataFlag, ParameterType
 
@@ -96,10 +96,17 @@ CHUNKS = {
     ChunkType.ERROR: (error(), {}),
     ChunkType.COOKIE_ECHO: (cookie_echo(b"cookie"), {"value": b"cookie", "padding_is_zero": True}),
     ChunkType.COOKIE_ACK: (cookie_ack(), {}),
-    ChunkType.ECNE: (chunk(ChunkType.ECNE, b"\0\0\0\7"), {"value": b"\0\0\0\7"}),
-    ChunkType.CWR: (chunk(ChunkType.CWR, b"\0\0\0\7"), {"value": b"\0\0\0\7"}),
+    ChunkType.ECNE: (chunk(ChunkType.ECNE, b"\0\0\0\7"), {"lowest_tsn": 7}),
+    ChunkType.CWR: (chunk(ChunkType.CWR, b"\0\0\0\7"), {"lowest_tsn": 7}),
     ChunkType.SHUTDOWN_COMPLETE: (shutdown_complete(), {"tag_reflected": False}),
-    ChunkType.AUTH: (chunk(ChunkType.AUTH, bytes(24)), {"value": bytes(24)}),
+    ChunkType.AUTH: (
+        chunk(ChunkType.AUTH, b"\0\5\0\3" + bytes(32)),
+        {"shared_key_id": 5, "hmac_id": 3, "value": b"\0\5\0\3" + bytes(32)},
+    ),
+    ChunkType.NR_SACK: (
+        chunk(ChunkType.NR_SACK, b"\0\0\0\x09\0\0\3\xe8\0\1\0\1\0\1\0\0\0\2\0\3\0\5\0\5\0\0\0\x08"),
+        {"cumulative_tsn": 9, "a_rwnd": 1000, "gap_block_count": 1, "duplicate_tsn_count": 1},
+    ),
     ChunkType.I_DATA: (
         i_data(
             tsn=7, payload=b"hello", stream=3, mid=4, ppid=51, flags=DataFlag.BEGINNING | DataFlag.UNORDERED
@@ -111,11 +118,18 @@ CHUNKS = {
             **{"payload_digest": digest(b"hello"), "padding_is_zero": True},
         },
     ),
-    ChunkType.ASCONF_ACK: (asconf(6, type=ChunkType.ASCONF_ACK), {"value": b"\0\0\0\6"}),
+    ChunkType.ASCONF_ACK: (
+        asconf(6, type=ChunkType.ASCONF_ACK),
+        {"sequence_number": 6, "value": b"\0\0\0\6"},
+    ),
+    ChunkType.PKTDROP: (chunk(ChunkType.PKTDROP, bytes(16)), {"value": bytes(16)}),
     ChunkType.RE_CONFIG: (chunk(ChunkType.RE_CONFIG), {"value": b""}),
     ChunkType.PAD: (chunk(ChunkType.PAD, bytes(8)), {}),
     ChunkType.FORWARD_TSN: (forward_tsn(9, [(1, 2)]), {"cumulative_tsn": 9, "value": b"\0\0\0\x09\0\1\0\2"}),
-    ChunkType.ASCONF: (asconf(6, address_parameter("10.1.0.1")), {"value": b"\0\0\0\6" + ADDRESS}),
+    ChunkType.ASCONF: (
+        asconf(6, address_parameter("10.1.0.1")),
+        {"sequence_number": 6, "value": b"\0\0\0\6" + ADDRESS},
+    ),
     ChunkType.I_FORWARD_TSN: (
         chunk(ChunkType.I_FORWARD_TSN, b"\0\0\0\x09"),
         {"cumulative_tsn": 9, "value": b"\0\0\0\x09"},
@@ -138,8 +152,13 @@ def test_every_chunk_type(rows, type):
     assert found["packets"][0]["defect"] is None
 
 
-def test_every_chunk_type_has_a_decoder():
-    assert set(sctp._DECODERS) == set(ChunkType)
+def test_an_nr_sack_has_gap_blocks_of_two_kinds(rows):
+    blocks = rows(sctp_packet(CHUNKS[ChunkType.NR_SACK][0]))["gap_blocks"]
+    assert [(row["kind"], row["start"], row["end"]) for row in blocks] == [
+        ("gap", 11, 12),
+        ("nr_gap", 14, 14),
+        ("duplicate", 8, 8),
+    ]
 
 
 @pytest.mark.parametrize("type", [17, 63, 65, 127, 133, 191, 200, 255])

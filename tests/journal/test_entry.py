@@ -288,7 +288,7 @@ def test_a_message_names_the_host():
 
 def test_digest_tells_data_apart():
     assert digest(b"DATA 0") != digest(b"DATA 1")
-    assert len(digest(b"")) == 16
+    assert digest(b"") == 0
 
 
 def test_importing_needs_the_standard_library_only():

@@ -30,7 +30,6 @@ DIFFERENT = {
     "mrp__sctp-fuzz-part1.pcap": (493, "random tags and ports; tshark counts none"),
     "openss7__compaq169.pcap": (2, "one SACK goes to an address that the DATA does not come from"),
     "pcapflowlab__13_sctp_truncated_data_chunk_header.pcap": (0, "no whole chunk"),
-    "pcapflowlab__18_sctp_vxlan_inner_ipv4_data_s1ap.pcap": (0, "in a VXLAN tunnel, which is not opened"),
     "uecapabilityparser__sctpS1apNgap.pcap": (
         24,
         "tshark takes a packet between other addresses for one of them",

@@ -183,7 +183,8 @@ def recv_equals_data(t: View) -> Judgement:
 def _bytes(*columns: str) -> tuple[pl.Expr, pl.Expr]:
     """Expected and actual: length and digest."""
     length, digest, other_length, other_digest = columns
-    return (
-        pl.format("{} bytes (digest {})", length, pl.col(digest).fill_null("unknown")),
-        pl.format("{} bytes (digest {})", other_length, pl.col(other_digest).fill_null("unknown")),
-    )
+    return _amount(length, digest), _amount(other_length, other_digest)
+
+
+def _amount(length: str, digest: str) -> pl.Expr:
+    return pl.format("{} bytes (digest {})", length, pl.col(digest).cast(pl.String).fill_null("unknown"))

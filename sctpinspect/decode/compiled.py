@@ -1,0 +1,96 @@
+"""How the loops over bytes are compiled: by Numba, once for each version of their source.
+
+Numba notices a change in the file of a function, not in what it uses from other files. So the compiled
+code of this package lies in a folder named after the contents of all modules that it is made from.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.core import config as numba_config
+from numba.core import event as numba_event
+
+Function = TypeVar("Function", bound=Callable)
+
+# not all that is used is in their type hints
+njit: Callable[..., Any] = numba.njit
+config: Any = numba_config
+event: Any = numba_event
+
+
+def compiled(function: Function) -> Function:
+    """`function` as machine code, kept for the next start; uncompiled under NUMBA_DISABLE_JIT=1.
+
+    It may use integers and arrays of `sctpinspect.decode.rows`, and functions compiled in this way, but makes
+    no array, nor gives one: so Numba can leave out the counting of references to those that it is given,
+    which makes short functions several times faster. Its result must not depend on integers wrapping at
+    64 bits, for uncompiled they do not.
+    """
+    place = folder()
+    before, config.CACHE_DIR = config.CACHE_DIR, str(place or "")
+    try:
+        return njit(function, cache=place is not None, nogil=True, _nrt=False)
+    finally:
+        config.CACHE_DIR = before
+
+
+@contextmanager
+def on_compiling(tell: Callable[[], None]) -> Iterator[None]:
+    """Call `tell` if anything has to be compiled meanwhile: once, before it is."""
+
+    class Listener(event.Listener):
+        told = False
+
+        def on_start(self, event: Any) -> None:
+            if not self.told:
+                self.told = True
+                tell()
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    with event.install_listener("numba:compile", Listener()):
+        yield
+
+
+_SOURCES = ("decode", "protocol")
+_NAME = re.compile("compiled-[0-9a-f]{16}")
+
+
+@cache
+def folder() -> Path | None:
+    """Where compiled code is kept: beside the source, for all users, else in the home; None: nowhere."""
+    here = Path(__file__).parent
+    state = hashlib.blake2b(digest_size=8)
+    for package in _SOURCES:
+        for module in sorted((here.parent / package).glob("*.py")):
+            state.update(module.read_bytes())
+    parents = [here / "__pycache__"]
+    with suppress(RuntimeError):  # no home
+        parents.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sctpinspect"))
+    for parent in parents:
+        place = parent.absolute() / f"compiled-{state.hexdigest()}"
+        with suppress(OSError):
+            is_new = not place.exists()
+            place.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=place).close()  # it can be written to
+            if is_new:
+                _remove_others(place)
+            return place
+    return None
+
+
+def _remove_others(place: Path) -> None:
+    """Remove the folders beside this one that were made from other versions of the source."""
+    for other in place.parent.iterdir():
+        if other != place and _NAME.fullmatch(other.name) and not other.is_symlink():
+            shutil.rmtree(other, ignore_errors=True)
