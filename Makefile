@@ -1,17 +1,21 @@
 # make capture    run a scenario on a real kernel, record it, print the verdict (ARGS="..." goes to the command)
 # make test       style, types and tests (ARGS="..." goes to pytest)
-# Both set up what they need, once. It is done again when one of the files it depends on has changed.
+# make bench      measure how fast captures are read, beside other programs (ARGS=--quick: small ones, no kernel)
+# All set up what they need, once. It is done again when one of the files it depends on has changed.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: capture test lint lock clean
+.PHONY: capture test bench lint lock clean
 
 capture: .venv/.ready
 	$(BIN)/python -m sctpinspect capture $(ARGS)
 
 test: lint .venv/.tools
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: .venv/.tools
+	$(BIN)/python benchmarks/decode.py $(ARGS)
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
