@@ -111,6 +111,22 @@ def test_time_limit(kernel, folder, left_behind):
     assert not left_behind()
 
 
+def test_a_guest_that_is_killed_says_so(kernel, folder, left_behind):
+    def kill():
+        while not (log := folder / "log").exists() or not log.stat().st_size:
+            time.sleep(0.01)
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        (guest,) = (pid for pid in children if b"linux.uml" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        os.kill(int(guest), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(KernelFailed, match="it was killed; if nobody did that, memory ran out"):
+        kernel.run(["/bin/sh", "-c", "echo begun; sleep 1000"], folder, LIMIT_S)
+    killer.join()
+    assert not left_behind()
+
+
 def test_crash(kernel, folder, left_behind):
     with pytest.raises(KernelFailed, match="ended before the program did: Kernel panic"):
         kernel.run(CRASH, folder, LIMIT_S)
