@@ -143,12 +143,16 @@ def _confirmations(
     """`association`, `side`, `path`, `confirmed_frame`, `confirmed_ns` (RFC 9260 §5.4).
 
     At INIT_ACK those addresses that the initiator was given (where INIT went to, and what
-    sctp_connectx names); at COOKIE_ECHO the one that INIT_ACK went to; else what a HEARTBEAT to it confirms.
+    sctp_connectx names); at COOKIE_ECHO the one that INIT_ACK went to before; else what a HEARTBEAT to it
+    confirms.
     """
     moments = (
         chunks.filter(is_type(ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO))
         .unique(["association", "side", "type"], keep="first", maintain_order=True)
-        .select("association", peer(), "type", confirmed_frame="frame", confirmed_ns="time_ns")
+        .select("association", peer(), "type", "packet", confirmed_frame="frame", confirmed_ns="time_ns")
+    )
+    answered, echoed = (
+        moments.filter(is_type(type_)).drop("type") for type_ in (ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO)
     )
     went = chunks.filter(is_type(ChunkType.INIT, ChunkType.INIT_ACK)).join(
         packets.select("packet", "path"), on="packet"
@@ -161,12 +165,13 @@ def _confirmations(
     )
     path = [*ENDPOINT, "path"]
     initiator = pl.concat([went.filter(is_type(ChunkType.INIT)).select(path), named.select(path)])
-    responder = went.filter(is_type(ChunkType.INIT_ACK)).select(path)
+    responder = went.filter(is_type(ChunkType.INIT_ACK)).select(*path, sent="packet")
+    echoed = responder.join(echoed, on=ENDPOINT).filter(pl.col("sent") < pl.col("packet"))
     return (
         pl.concat(
             [
-                initiator.join(moments.filter(is_type(ChunkType.INIT_ACK)).drop("type"), on=ENDPOINT),
-                responder.join(moments.filter(is_type(ChunkType.COOKIE_ECHO)).drop("type"), on=ENDPOINT),
+                initiator.join(answered.drop("packet"), on=ENDPOINT),
+                echoed.drop("sent", "packet"),
                 heartbeats.filter(pl.col("ack_info") == pl.col("info")).select(
                     *path, confirmed_frame="ack_frame", confirmed_ns="ack_ns"
                 ),

@@ -198,6 +198,50 @@ def test_offloaded_checksums_are_no_wrong_ones():
 # ---- the wire
 
 
+def an_init_comes_late(story, before, **fields):
+    """An INIT that was held back on the other path; its responder answers it with a tag of its own."""
+    init, answer = find(story, T.INIT), find(story, T.INIT_ACK)
+    listed = [b.address_parameter(address) for address in B[:2]]
+    other = b.init_ack(b.state_cookie(b"unused"), *listed, tag=0xCCCC, tsn=77, outbound=10, inbound=10)
+    insert(story, before, *init.chunks, like=init, source=A[1], destination=B[1], **fields)
+    insert(story, before, other, like=answer, source=B[1], destination=A[1], **fields)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_init_that_comes_late_changes_no_verdict(number):
+    """Before the first DATA, and after the end."""
+    before, after = CAPTURES["multihoming"](), CAPTURES["multihoming"]()
+    an_init_comes_late(after, find(after, [T.DATA, T.INIT][number], number))
+    verdicts = [
+        {result.rule.id: result.status for result in verdict(story).results} for story in (before, after)
+    ]
+    assert verdicts[0] == verdicts[1]
+
+
+@innocent("multihoming")
+def a_heartbeat_that_the_link_duplicated_is_answered_twice(story):
+    answer = find(story, T.HEARTBEAT_ACK)
+    question = story.packets[index(story, answer) - 1]
+    change(story, question, comment="sctpinspect delivery: duplicated +1000 ns +2000 ns")
+    insert(story, find(story, T.DATA), *answer.chunks, like=answer)
+
+
+@innocent("multihoming")
+def an_init_sent_again_to_the_other_address_and_two_answers(story):
+    """The second one is used. After a minute the path of the first has seen DATA and no HEARTBEAT."""
+    init, answer = find(story, T.INIT), find(story, T.INIT_ACK)
+    listed = [b.address_parameter(address) for address in B[:2]]
+    unused = b.init_ack(b.state_cookie(b"unused"), *listed, tag=0xCCCC, tsn=77, outbound=10, inbound=10)
+    insert(story, answer, *init.chunks, like=init, source=A[1], destination=B[1])
+    insert(story, answer, unused, like=answer)
+    delay(story, answer, 99)
+    for packet in story.packets[:]:
+        if packet.chunks[0][0] in (T.HEARTBEAT, T.HEARTBEAT_ACK) and packet.source in (A[0], B[0]):
+            remove(story, packet)
+    story.calls = []
+    delay(story, find(story, T.SHUTDOWN), 61_000)
+
+
 @innocent("late")
 def new_data_of_the_peer_after_a_shutdown(story):
     story.recipe = SANDBOX

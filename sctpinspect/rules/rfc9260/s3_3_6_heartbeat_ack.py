@@ -43,10 +43,14 @@ def hb_ack_solicited(t: View) -> Judgement:
     Why it matters: an invented HEARTBEAT ACK is how an attacker tries to confirm an address it does not own.
     What the capture must contain: the handshake and a HEARTBEAT ACK. A violation counts only in a capture of
     the sandbox without drops.
-    Known exceptions: none.
+    Known exceptions: a HEARTBEAT that the link duplicated may be answered twice.
     References: RFC 9260 §3.3.6.
     """
     subjects = t.chunks.filter(is_type(ChunkType.HEARTBEAT_ACK))
     solicited = t.heartbeats.select(frame="ack_frame", chunk="ack_chunk")
-    violations = subjects.join(solicited, on=["frame", "chunk"], how="anti", maintain_order="left")
+    duplicated = t.packets.filter(pl.col("delivery") == "duplicated").select("packet")
+    twice = t.heartbeats.join(duplicated, on="packet").select("association", side=peer(), value="info")
+    violations = subjects.join(solicited, on=["frame", "chunk"], how="anti", maintain_order="left").join(
+        twice, on=["association", "side", "value"], how="anti", maintain_order="left"
+    )
     return Judgement(subjects, found(violations, "an answer to a HEARTBEAT", "no HEARTBEAT before it"))

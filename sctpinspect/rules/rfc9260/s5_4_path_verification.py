@@ -31,17 +31,14 @@ def path_verification_of_every_address(t: View) -> Judgement:
     References: RFC 9260 §5.4; RFC 9260 §8.3.
     """
     listed = announced(t).select("association", "path", side=peer(), frame="learned_frame")
-    lives = t.associations.select(
-        "association",
-        "init_ack_frame",
-        "cookie_echo_frame",
-        lived=pl.col("last_ns") - pl.col("established_ns"),
+    lives = t.associations.select("association", lived=pl.col("last_ns") - pl.col("established_ns"))
+    set_up = t.chunks.filter(is_type(ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO)).select(
+        "association", confirmed_frame="frame"
     )
-    by_set_up = pl.col("confirmed_frame").is_in(pl.concat_list("init_ack_frame", "cookie_echo_frame"))
     subjects = (
         t.paths.join(listed, on=PATH, maintain_order="left")
         .join(lives, on="association", maintain_order="left")
-        .filter(~by_set_up.fill_null(False))
+        .join(set_up, on=["association", "confirmed_frame"], how="anti", maintain_order="left")
         .filter((pl.col("heartbeats") > 0) | (pl.col("lived") >= LONG_NS))
     )
     violations = subjects.filter(pl.col("heartbeats") == 0)
