@@ -85,7 +85,7 @@ def associations(packets: pl.DataFrame, chunks: pl.DataFrame, assignment: Assign
     cookie_acks = chunks.filter(is_type(ChunkType.COOKIE_ACK)).group_by("association")
     milestones = [
         _first_frame(chunks, ChunkType.INIT, "init_frame"),
-        _used_openings(chunks, assignment)
+        _used_openings(packets, chunks, assignment)
         .filter(is_type(ChunkType.INIT_ACK))
         .sort("side", descending=True, maintain_order=True)
         .group_by("association", maintain_order=True)
@@ -121,7 +121,7 @@ def _ends(chunks: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _used_openings(chunks: pl.DataFrame, assignment: Assignment) -> pl.DataFrame:
+def _used_openings(packets: pl.DataFrame, chunks: pl.DataFrame, assignment: Assignment) -> pl.DataFrame:
     """Per association, side and chunk type the INIT or INIT_ACK that chose the side's tag: one row.
 
     The first INIT; of several INIT_ACKs the last before the first COOKIE_ECHO.
@@ -133,6 +133,7 @@ def _used_openings(chunks: pl.DataFrame, assignment: Assignment) -> pl.DataFrame
     )
     return (
         chunks.filter(pl.col("type").is_in(OPENING))
+        .join(packets.filter("is_copy"), on="packet", how="anti", maintain_order="left")
         .join(assignment.tags.rename({"tag": "initiate_tag"}), on=[*ENDPOINT, "initiate_tag"], how="semi")
         .join(echoed, on="association", how="left", maintain_order="left")
         .with_columns(
@@ -157,7 +158,7 @@ def endpoints(
     ).sort(ENDPOINT)
     # the initiator's INIT counts, and the responder's INIT_ACK; where INITs crossed each has both
     openings = (
-        _used_openings(chunks, assignment)
+        _used_openings(packets, chunks, assignment)
         .filter(pl.len().over(ENDPOINT).eq(1) | ((pl.col("type") == ChunkType.INIT) == (pl.col("side") == 0)))
         .select(
             *[*ENDPOINT, "initial_tsn", "outbound_streams", "inbound_streams", "a_rwnd"],
