@@ -16,7 +16,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.protocol.serial import distance
-from sctpinspect.tables.tags import Association, Book, Flow, Tag, join
+from sctpinspect.tables.tags import Association, Book, Flow, Tag, fold, join
 
 PLAUSIBLE_TSNS = 1 << 16
 """How far a cumulative TSN ack may be from the TSNs seen and still belong to them."""
@@ -69,6 +69,7 @@ def assign(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFrame
     )
     _fill_uses(book.tags, places, packets, chunks)
     _settle(book.tags)
+    _fold_late(book.tags)
     _number(book.tags)
     return _assignment(book.tags, places)
 
@@ -76,25 +77,26 @@ def assign(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFrame
 def _like(heads: pl.DataFrame) -> pl.Series:
     """`like`: for each packet the first one that has the same place, which is found for that one alone.
 
-    The tag of a flow changes only by an INIT or INIT_ACK that chooses the same tag anew. Packets of the
-    handshake, those that end an association, and those with tag 0 have places of their own.
+    The place of a flow changes only where somebody sets up an association between the same ports. Packets
+    of the handshake, those that end an association, and those with tag 0 have places of their own.
     """
-    flow = ["destination_port", "source_port", "verification_tag"]
-    chosen = heads.drop_nulls("initiate_tag").select(
-        "packet",
-        destination_port="source_port",
-        source_port="destination_port",
-        verification_tag="initiate_tag",
-        chosen="packet",
+    ports = ["low_port", "high_port"]
+    flow = ["destination", "source", "destination_port", "source_port", "verification_tag"]
+    rows = heads.select(
+        *["packet", *flow, "opening", "cookie", "closes"],
+        low_port=pl.min_horizontal("source_port", "destination_port"),
+        high_port=pl.max_horizontal("source_port", "destination_port"),
     )
+    set_ups = rows.filter(pl.col("opening").is_not_null() | pl.col("cookie").is_not_null())
     is_ordinary = (
         pl.all_horizontal(pl.col("opening", "cookie", "closes").is_null()) & (pl.col("verification_tag") != 0)
     ).fill_null(False)
     same = (
-        heads.filter(is_ordinary)
-        .select("packet", "destination", "source", *flow)
-        .join_asof(chosen, on="packet", by=flow, check_sortedness=False)
-        .select("packet", like=pl.col("packet").first().over("destination", "source", *flow, "chosen"))
+        rows.filter(is_ordinary)
+        .join_asof(
+            set_ups.select("packet", *ports, set_up="packet"), on="packet", by=ports, check_sortedness=False
+        )
+        .select("packet", like=pl.col("packet").first().over(*flow, "set_up"))
     )
     return (
         heads.select("packet")
@@ -126,26 +128,17 @@ def _heads(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFrame
         .group_by("packet")
         .agg(pl.col("address").alias("listed"))
     )
-    sender = ["source", "source_port", "destination_port"]
-    heads = packets.select(
-        *["packet", "destination", "source", "destination_port", "source_port", "verification_tag"]
-    )
-    echoes = heads.join(
-        of_chunks.filter(cookie=int(ChunkType.COOKIE_ECHO)), on="packet", how="semi", maintain_order="left"
-    ).select("packet", *sender, is_pursued=pl.lit(True))
-    pursued = (
-        heads.join(of_chunks.drop_nulls("initiate_tag"), on="packet", how="semi", maintain_order="left")
-        .join_asof(echoes, on="packet", by=sender, strategy="forward", check_sortedness=False)
-        .select("packet", "is_pursued")
-    )
     return (
-        heads.join(of_chunks, on="packet", how="left", maintain_order="left")
+        packets.select(
+            *["packet", "destination", "source", "destination_port", "source_port", "verification_tag"],
+            "is_copy",
+        )
+        .join(of_chunks, on="packet", how="left", maintain_order="left")
         .join(listed, on="packet", how="left", maintain_order="left")
-        .join(pursued, on="packet", how="left", maintain_order="left")
         .select(
             *["packet", "destination", "source", "destination_port", "source_port", "verification_tag"],
             *["opening", "initiate_tag", "initial_tsn", "listed", "cookie", "closes", "is_reflected"],
-            "is_pursued",
+            "is_copy",
         )
     )
 
@@ -184,7 +177,8 @@ def _fill_uses(tags: list[Tag], places: pl.DataFrame, packets: pl.DataFrame, chu
 
 def _settle(tags: list[Tag]) -> None:
     """Pairs the tags that no INIT_ACK paired, and finds those that are wrong tags."""
-    lonely = sorted((tag for tag in tags if not tag.has_partner), key=lambda tag: tag.first)
+    waiting = (tag for tag in tags if not tag.has_partner and not tag.association.is_late)
+    lonely = sorted(waiting, key=lambda tag: tag.first)
     by_flow: dict[Flow, list[Tag]] = {}
     for tag in lonely:
         for flow in tag.flows:
@@ -204,6 +198,13 @@ def _settle(tags: list[Tag]) -> None:
         )
         if partner is not None and not tag.is_stray:
             join(tag, partner)
+
+
+def _fold_late(tags: list[Tag]) -> None:
+    """Puts each INIT that came late, with its answers, into the association that it had asked for."""
+    for tag in tags:
+        if tag.late_for is not None and tag.association is not tag.late_for.association:
+            fold(tag, tag.late_for)
 
 
 def _is_wrong(tag: Tag) -> bool:

@@ -3,10 +3,15 @@
 INIT makes a tag known, INIT_ACK a pair of tags; any other packet with a tag that is not known yet makes
 it known too. A tag is found again by ports and number, exactly. Addresses say which of several tags
 with the same ports and number is meant.
+
+An INIT may come late: it was held back, sent again on another path, or repeated by the network, and the
+association that it asked for is there already. Its responder answers it all the same (RFC 9260 §5.2.2), and
+nobody goes on with that. So an INIT with tag and initial TSN of an association that was established makes
+another one only when a COOKIE_ECHO takes up the INIT_ACK that follows it.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,13 +39,15 @@ class Association:
     """Tags known to belong together, and addresses, by side; which side is which is settled at the end.
 
     is_used: it had a packet with more than INIT, INIT_ACK or what ends it. is_established: it had a
-    COOKIE_ACK. end, last: the packet that ended it, and its last packet.
+    COOKIE_ACK. is_late: it is the handshake of an INIT that came late, with which nobody has gone on yet.
+    end, last: the packet that ended it, and its last packet.
     """
 
     tags: tuple[list["Tag"], list["Tag"]] = field(default_factory=lambda: ([], []))
     addresses: tuple[set[str], set[str]] = field(default_factory=lambda: (set(), set()))
     is_used: bool = False
     is_established: bool = False
+    is_late: bool = False
     end: int | None = None
     last: int = 0
     number: int | None = None
@@ -52,7 +59,8 @@ class Tag:
 
     in_handshake: by an INIT or INIT_ACK of the capture. rival: a tag of the association that went on
     between the same endpoints when this one came up, and whether its owner is this one's peer.
-    is_stray: the association of the rival is meant, and the tag is wrong there.
+    is_stray: the association of the rival is meant, and the tag is wrong there. late_for: the tag that the
+    same INIT, or an answer to it, had made known before.
     """
 
     index: int
@@ -65,6 +73,7 @@ class Tag:
     claim: tuple[int, int, bool] = (3, 0, True)
     rival: tuple["Tag", bool] | None = None
     is_stray: bool = False
+    late_for: "Tag | None" = None
     # of its packets; filled when all of them are known
     first: int = 0
     last: int = 0
@@ -84,6 +93,18 @@ class Tag:
     @property
     def has_partner(self) -> bool:
         return bool(self.association.tags[1 - self.side])
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether its INIT may still be sent again."""
+        if self.association.is_late:
+            return True
+        return self.in_handshake and self.association.end is None and not self.association.is_established
+
+    @property
+    def was_used(self) -> bool:
+        """Whether its association came up, so that another INIT of it comes late."""
+        return self.association.is_established or not self.in_handshake
 
     def fits(self, flow: Flow) -> bool:
         """Whether a flow between addresses not seen with this tag before is this tag's."""
@@ -106,6 +127,7 @@ class Book:
         self._namesakes: dict[tuple[int, int, int], deque[Tag]] = {}
         self._unanswered: dict[Flow, Tag] = {}
         self._answered: dict[tuple[str, int, int], Tag] = {}
+        self._late: dict[Flow, Tag] = {}
 
     def place(
         self,
@@ -118,18 +140,17 @@ class Book:
         cookie: int | None,
         closes: bool | None,
         is_reflected: bool | None,
-        is_pursued: bool | None,
+        is_copy: bool,
     ) -> tuple[Tag, bool] | None:
         """The tag of a packet, and whether the packet comes from its owner (INIT, T bit) or goes there.
 
-        flow: as if the tag belonged to the destination. is_pursued: of an INIT, whether its sender has echoed
-        a cookie after it. None: the packet belongs to no association.
+        flow: as if the tag belonged to the destination. None: the packet belongs to no association.
         """
         if initiate_tag is not None:
             addresses = {flow.peer_address, *(listed or ())}
             if opening == ChunkType.INIT:
                 own_flow = flow.reverse()._replace(tag=initiate_tag)
-                return self._init(packet, own_flow, initial_tsn, addresses, bool(is_pursued)), True
+                return self._init(packet, own_flow, initial_tsn, addresses, is_copy), True
             return self._init_ack(packet, flow, initiate_tag, initial_tsn, addresses), False
         if closes:
             found = self._closing(flow, bool(is_reflected))
@@ -137,6 +158,8 @@ class Book:
                 association = found[0].association
                 association.end = packet if association.end is None else association.end
                 return found
+        if cookie == ChunkType.COOKIE_ECHO and not is_copy:
+            self._take_up(flow)
         tag = self._find(flow)
         if tag is None:
             rival = self._rival(flow)
@@ -153,21 +176,21 @@ class Book:
         return tag, False
 
     def _init(
-        self, packet: int, flow: Flow, initial_tsn: int | None, addresses: set[str], is_pursued: bool
+        self, packet: int, flow: Flow, initial_tsn: int | None, addresses: set[str], is_copy: bool
     ) -> Tag:
-        tag = self._namesake(
+        # it may go to another address of the peer, whose addresses are not known before the INIT_ACK
+        known = self._late.get(flow) or self._namesake(
             flow,
-            lambda tag: (
-                flow.address in tag.own_addresses
-                and tag.association.end is None
-                # once the association is up, its INIT may still be under way, on another path
-                and (
-                    not tag.association.is_established
-                    or (tag.in_handshake and tag.initial_tsn == initial_tsn and not is_pursued)
-                )
-            ),
+            lambda tag: flow.address in tag.own_addresses and (not tag.has_partner or _is_between(flow, tag)),
         )
-        if tag is None:
+        if known is not None and known.is_asking:
+            tag = known
+        elif known is not None and known.was_used and known.initial_tsn in (None, initial_tsn):
+            if is_copy:
+                return known
+            tag = self._late[flow] = self._make(packet, flow, in_handshake=True)
+            tag.late_for, tag.association.is_late = known, True
+        else:
             rival = self._rival(flow)
             tag = self._new(packet, flow, in_handshake=True)
             tag.rival = rival
@@ -182,7 +205,7 @@ class Book:
     def _init_ack(
         self, packet: int, flow: Flow, initiate_tag: int, initial_tsn: int | None, addresses: set[str]
     ) -> Tag:
-        initiator = self._find(flow)
+        initiator = self._late.get(flow) or self._find(flow)
         if initiator is None:
             # with a wrong tag it still answers an INIT that nothing else has answered
             initiator = self._unanswered.get(flow._replace(tag=0))
@@ -190,7 +213,24 @@ class Book:
                 initiator = self._new(packet, flow)
         initiator.claims(1, packet, True)
         flow = flow.reverse()._replace(tag=initiate_tag)
-        responder = self._namesake(
+        responder = self._responder(packet, flow, initiator)
+        responder.in_handshake = True
+        responder.initial_tsn = initial_tsn
+        responder.own_addresses.update(addresses)
+        is_new = responder.association is not initiator.association
+        if is_new:
+            join(initiator, responder)
+        if not responder.association.is_late:
+            self._answer(responder, responder.peer_addresses if is_new else (), addresses)
+        return initiator
+
+    def _responder(self, packet: int, flow: Flow, initiator: Tag) -> Tag:
+        """The tag that an INIT_ACK chooses."""
+        if initiator.association.is_late:
+            if flow not in self._late:
+                self._late[flow] = self._make(packet, flow, in_handshake=True)
+            return self._late[flow]
+        known = self._namesake(
             flow,
             # sent again, or INITs have crossed (RFC 9260 §5.2.1)
             lambda tag: (
@@ -203,18 +243,23 @@ class Book:
                 )
             ),
         )
-        if responder is None:
-            responder = self._new(packet, flow, in_handshake=True)
-        responder.in_handshake = True
-        responder.initial_tsn = initial_tsn
-        responder.own_addresses.update(addresses)
-        if responder.association is not initiator.association:
-            join(initiator, responder)
-            for address in responder.peer_addresses:
-                self._answered[address, flow.peer_port, flow.port] = responder
-        for address in addresses:
-            self._answered[address, flow.port, flow.peer_port] = responder
-        return initiator
+        return known or self._new(packet, flow, in_handshake=True)
+
+    def _take_up(self, flow: Flow) -> None:
+        """A COOKIE_ECHO goes on with a handshake whose INIT was thought to be late: it is a new one."""
+        responder = self._late.get(flow)
+        if responder is None or not responder.has_partner:
+            return
+        association = responder.association
+        association.is_late = False
+        tags = [tag for side in association.tags for tag in side]
+        for tag in tags:
+            self._late.pop(tag.flow, None)
+            if tag.late_for is not None:
+                tag.rival, tag.late_for = self._rival(tag.flow), None
+        for tag in tags:
+            self._enter(tag)
+        self._answer(responder, responder.peer_addresses, responder.own_addresses)
 
     def _closing(self, flow: Flow, is_reflected: bool) -> tuple[Tag, bool] | None:
         """The tag of an ABORT or SHUTDOWN_COMPLETE: its receiver's or, reflected, its sender's.
@@ -235,6 +280,7 @@ class Book:
             tag = tag or self._namesake(flow, lambda tag: tag.fits(flow))
             if tag is not None:
                 self._learn(tag, flow)
+            tag = tag or self._late.get(flow)
         return tag
 
     def _namesake(self, flow: Flow, suits: Callable[[Tag], bool]) -> Tag | None:
@@ -242,18 +288,29 @@ class Book:
         return next(filter(suits, self._namesakes.get(flow[2:], ())), None)
 
     def _new(self, packet: int, flow: Flow, in_handshake: bool = False) -> Tag:
+        tag = self._make(packet, flow, in_handshake)
+        self._enter(tag)
+        return tag
+
+    def _make(self, packet: int, flow: Flow, in_handshake: bool) -> Tag:
+        """A tag that is not found again yet, with an association of its own."""
         association = Association()
         tag = Tag(len(self.tags), flow, association, in_handshake=in_handshake, first=packet, last=packet)
         association.tags[0].append(tag)
         self.tags.append(tag)
-        namesakes = self._namesakes.setdefault(flow[2:], deque(maxlen=NAMESAKES))
+        tag.own_addresses.add(flow.address)
+        tag.peer_addresses.add(flow.peer_address)
+        return tag
+
+    def _enter(self, tag: Tag) -> None:
+        """From now on the tag is found, rather than an older one between the same addresses."""
+        namesakes = self._namesakes.setdefault(tag.flow[2:], deque(maxlen=NAMESAKES))
         for old in namesakes:
-            if _is_between(flow, old):
+            if _is_between(tag.flow, old):
                 for known in old.flows:
                     self._flows.pop(known, None)
         namesakes.appendleft(tag)
-        self._learn(tag, flow)
-        return tag
+        self._learn(tag, tag.flow)
 
     def _learn(self, tag: Tag, flow: Flow) -> None:
         self._flows[flow] = tag
@@ -263,6 +320,12 @@ class Book:
         if not tag.in_handshake or tag.has_partner:
             self._answered[flow.address, flow.port, flow.peer_port] = tag
             self._answered[flow.peer_address, flow.peer_port, flow.port] = tag
+
+    def _answer(self, responder: Tag, peer_addresses: Iterable[str], own_addresses: Iterable[str]) -> None:
+        """Lets `_rival` find the association by these addresses."""
+        port, peer_port = responder.flow[2:4]
+        self._answered.update({(address, peer_port, port): responder for address in peer_addresses})
+        self._answered.update({(address, port, peer_port): responder for address in own_addresses})
 
     def _rival(self, flow: Flow) -> tuple[Tag, bool] | None:
         """A tag of the association that goes on between these endpoints, and whether the sender owns it."""
@@ -288,10 +351,20 @@ def _is_between(flow: Flow, tag: Tag) -> bool:
 
 def join(one: Tag, other: Tag) -> None:
     """Makes two tags partners: their associations are one."""
+    if sum(map(len, one.association.tags)) < sum(map(len, other.association.tags)):
+        one, other = other, one
     kept, gone = one.association, other.association
-    if sum(map(len, kept.tags)) < sum(map(len, gone.tags)):
-        one, other, kept, gone = other, one, gone, kept
-    flip = one.side == other.side
+    _merge(kept, gone, one.side == other.side)
+    kept.is_late |= gone.is_late
+    kept.end = min((end for end in (kept.end, gone.end) if end is not None), default=None)
+
+
+def fold(tag: Tag, into: Tag) -> None:
+    """Puts the association of a tag into that of a tag of the same side; it ends when that ends."""
+    _merge(into.association, tag.association, tag.side != into.side)
+
+
+def _merge(kept: Association, gone: Association, flip: bool) -> None:
     for side in (0, 1):
         target = 1 - side if flip else side
         for tag in gone.tags[side]:
@@ -300,5 +373,4 @@ def join(one: Tag, other: Tag) -> None:
         kept.addresses[target].update(gone.addresses[side])
     kept.is_used |= gone.is_used
     kept.is_established |= gone.is_established
-    kept.end = min((end for end in (kept.end, gone.end) if end is not None), default=None)
     kept.last = max(kept.last, gone.last)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 from builders import (
     MILLISECOND,
@@ -16,17 +17,20 @@ from builders import (
     data,
     heartbeat,
     heartbeat_ack,
-    init,
-    init_ack,
+    interface_block,
+    packet_block,
     parameter,
     sack,
+    section_block,
     shutdown_ack,
     shutdown_complete,
-    state_cookie,
 )
 from conversation import COOKIE, Conversation, together
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from sctpinspect.decode import decode
+from sctpinspect.tables import build
 
 
 def tags(found):
@@ -146,18 +150,145 @@ def test_same_tags_again_without_an_end_are_another_association(tables):
     assert found.packets["association"].to_list() == [0] * 4 + [1] * 4
 
 
-def test_an_init_that_was_held_back_belongs_to_the_association_that_it_began(tables):
-    """On the second path, by ARP say; its peer answers with another tag, and is not answered."""
-    talk = Conversation(client=["10.1.0.1", "10.2.0.1"], server=["10.1.0.2", "10.2.0.2"]).handshake()
-    talk.send(0, data(1000)).send(1, sack(1000))
-    talk.send(0, init(*talk.listed(0), tag=talk.tags[0], tsn=talk.tsns[0]), tag=0, path=1)
-    talk.send(1, init_ack(state_cookie(b"another"), *talk.listed(1), tag=0xCCCC0003, tsn=77), path=1)
-    talk.send(0, data(1001)).send(1, sack(1001)).shutdown()
+def exchange(talk):
+    client, server = talk.tsns
+    talk.send(0, data(client)).send(1, sack(client)).send(1, data(server)).send(0, sack(server))
+    return talk
+
+
+TWO = {"client": ["10.1.0.1", "10.2.0.1"], "server": ["10.1.0.2", "10.2.0.2"]}
+
+
+def set_up_on_the_second_path(talk):
+    for number, packet in enumerate(Conversation(**TWO).handshake().packets):
+        talk.send(number % 2, *packet.chunks, path=1, tag=packet.tag)
+    return talk
+
+
+LATE = {
+    "answered with the same tag": lambda: exchange(Conversation().handshake().init().init_ack()).shutdown(),
+    "answered with another tag": lambda: exchange(
+        Conversation().handshake().init().init_ack(tag=0xCCCC, tsn=9)
+    ).shutdown(),
+    "not answered": lambda: exchange(Conversation().handshake().init()).shutdown(),
+    "twice": lambda: exchange(
+        Conversation().handshake().init().init().init_ack(tag=7).init_ack(tag=8)
+    ).shutdown(),
+    "amid user data": lambda: exchange(
+        exchange(Conversation().handshake()).init().init_ack(tag=7)
+    ).shutdown(),
+    "set up on the other path": lambda: exchange(
+        set_up_on_the_second_path(Conversation(**TWO)).init().init_ack(tag=0xCCCC)
+    ).shutdown(),
+    "after the end": lambda: (
+        exchange(Conversation().handshake())
+        .shutdown()
+        .init()
+        .init_ack(tag=0xCCCC)
+        .send(0, abort(), tag=0xCCCC)
+    ),
+    "INIT_ACK, the same": lambda: exchange(Conversation().handshake().init_ack()).shutdown(),
+    "INIT_ACK to an INIT sent before": lambda: exchange(
+        Conversation()
+        .init()
+        .init()
+        .init_ack()
+        .send(0, cookie_echo(COOKIE))
+        .init_ack(tag=7)
+        .send(1, cookie_ack())
+    ).shutdown(),
+    "INIT on the other path, after the INIT_ACK": lambda: exchange(
+        Conversation(**TWO)
+        .init()
+        .init_ack()
+        .send(0, *Conversation(**TWO).init().packets[0].chunks, path=1, tag=0)
+        .send(0, cookie_echo(COOKIE))
+        .send(1, *Conversation(**TWO).init_ack(tag=7).packets[0].chunks, path=1)
+        .send(1, cookie_ack())
+    ).shutdown(),
+}
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_an_init_or_init_ack_that_comes_late_belongs_to_its_association(tables, late):
+    talk = LATE[late]()
     found = tables(talk.packets)
-    assert set(found.packets["association"]) == {0}
-    assert tags(found) == [talk.tags]
-    assert found.endpoints["initial_tsn"].to_list() == list(talk.tsns)
-    assert found.associations["end"].to_list() == ["shutdown"]
+    assert tags(found) == [(0xAAAA0001, 0xBBBB0002)]
+    assert homes(found) == [(0, 0 if packet.source_port == 5000 else 1) for packet in talk.packets]
+    assert found.associations.select("end", "restart_of").row(0) == ("shutdown", None)
+    assert found.endpoints["initial_tsn"].to_list() == [1000, 2000]
+    assert found.associations["init_ack_frame"].item() == next(
+        number
+        for number, packet in enumerate(talk.packets, 1)
+        if packet.chunks[0][0] == 2 and packet.chunks[0][4:8] == bytes.fromhex("bbbb0002")
+    )
+
+
+def test_an_init_seen_first_after_its_answer_belongs_to_it(tables):
+    init, *others = exchange(Conversation().handshake()).shutdown().packets
+    found = tables([*others[:3], replace(init, time_ns=others[2].time_ns + 1), *others[3:]])
+    assert tags(found) == [(0xAAAA0001, 0xBBBB0002)]
+    assert found.associations.select("init_frame", "init_ack_frame", "handshake").row(0) == (4, 1, True)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_late_init_of_an_association_whose_handshake_is_not_in_the_capture(tables, answered):
+    """Its answer has a tag that nobody uses; the one in use comes from the traffic."""
+    talk = exchange(Conversation()).init()
+    if answered:
+        talk.init_ack(tag=0xCCCC, tsn=9)
+    found = tables(exchange(talk).packets)
+    assert tags(found) == [(0xAAAA0001, 0xBBBB0002)]
+    assert found.endpoints["initial_tsn"].to_list() == [1000, None]
+    assert not found.associations["handshake"].item()
+
+
+@pytest.mark.parametrize("tag", [0xBBBB0002, 0xCCCC])
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_handshake_that_goes_on_with_a_cookie_is_another_association(tables, tag, ended):
+    first = exchange(Conversation().handshake())
+    if ended:
+        first.shutdown()
+    again = exchange(Conversation(tags=(0xAAAA0001, tag), start_ns=first.clock).handshake()).shutdown()
+    found = tables(first.packets + again.packets)
+    assert tags(found) == [(0xAAAA0001, 0xBBBB0002), (0xAAAA0001, tag)]
+    assert found.packets["association"].to_list() == [0] * len(first.packets) + [1] * len(again.packets)
+    assert found.associations["restart_of"].to_list() == [None, None if ended else 0]
+
+
+def test_the_same_tag_with_another_initial_tsn_is_another_association(tables):
+    first = exchange(Conversation().handshake())
+    again = Conversation(tsns=(7_000_000, 2000), start_ns=first.clock).init()
+    assert tables(first.packets + again.packets).packets["association"].to_list() == [0] * 8 + [1]
+
+
+def test_the_same_init_to_another_peer_is_another_association(tables):
+    first = exchange(Conversation().handshake())
+    other = Conversation(server=["10.1.0.3"], start_ns=first.clock).init().init_ack(tag=0xCCCC)
+    assert tables(first.packets + other.packets).packets["association"].to_list() == [0] * 8 + [1, 1]
+
+
+@pytest.mark.parametrize("delay_ms", [0.1, 1.5, 4.5, 300, 999])
+def test_copies_go_where_their_packets_go(tmp_path, delay_ms):
+    """The whole association a second time at another interface, whose clock is late."""
+    packets = exchange(Conversation().handshake()).shutdown().packets
+    moments = [
+        (packet.time_ns + interface * int(delay_ms * MILLISECOND), interface, packet)
+        for packet in packets
+        for interface in (0, 1)
+    ]
+    blocks = [
+        packet_block(time_ns, packet.frame(), interface=interface)
+        for time_ns, interface, packet in sorted(moments, key=lambda moment: moment[:2])
+    ]
+    path = tmp_path / "both.pcapng"
+    path.write_bytes(b"".join([section_block(), interface_block(), interface_block(), *blocks]))
+    found = build(decode(path))
+    assert found.associations.select("packets", "end").rows() == [(len(packets), "shutdown")]
+    opening = [found.associations["init_frame"].item(), found.associations["init_ack_frame"].item()]
+    assert found.endpoints["init_frame"].to_list() == opening
+    assert not found.packets.filter(pl.col("frame").is_in(opening))["is_copy"].any()
+    assert found.packets["is_copy"].sum() == len(packets)
 
 
 def test_multihomed_traffic_without_handshake_is_told_by_its_tags(tables):
