@@ -13,18 +13,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numba
-from numba.core import config as numba_config
+from numba.core import caching as numba_caching
 from numba.core import event as numba_event
 
 Function = TypeVar("Function", bound=Callable)
 
 # not all that is used is in their type hints
 njit: Callable[..., Any] = numba.njit
-config: Any = numba_config
 event: Any = numba_event
+caching: Any = numba_caching
 
 
 def compiled(function: Function) -> Function:
@@ -35,12 +35,44 @@ def compiled(function: Function) -> Function:
     which makes short functions several times faster. Its result must not depend on integers wrapping at
     64 bits, for uncompiled they do not.
     """
-    place = folder()
-    before, config.CACHE_DIR = config.CACHE_DIR, str(place or "")
-    try:
-        return njit(function, cache=place is not None, nogil=True, _nrt=False)
-    finally:
-        config.CACHE_DIR = before
+    machine_code = njit(function, nogil=True, _nrt=False)
+    if folder() and hasattr(machine_code, "enable_caching"):
+        machine_code._cache = _Cache(function)
+    return machine_code
+
+
+class _Locator(caching._CacheLocator):
+    """Finds the compiled code of a function in our folder, even one that can only be read."""
+
+    def __init__(self, line: int) -> None:
+        self._line = line
+
+    @classmethod
+    def from_function(cls, function: Any, path: str) -> "_Locator":
+        return cls(function.__code__.co_firstlineno)
+
+    def get_cache_path(self) -> str:
+        return str(folder())
+
+    def get_source_stamp(self) -> str:
+        return ""  # the folder's name says it
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+
+class _Implementation(caching.CompileResultCacheImpl):
+    _locator_classes: ClassVar[list] = [_Locator]
+
+
+class _Cache(caching.FunctionCache):
+    """What Numba makes of `cache=True`, which would not read what it cannot write."""
+
+    _impl_class = _Implementation
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        with suppress(OSError):
+            super().save_overload(signature, result)
 
 
 @contextmanager
@@ -68,7 +100,10 @@ _NAME = re.compile("compiled-[0-9a-f]{16}")
 
 @cache
 def folder() -> Path | None:
-    """Where compiled code is kept: beside the source, for all users, else in the home; None: nowhere."""
+    """Where compiled code is kept: beside the source, for all users, else in the home; None: nowhere.
+
+    What set-up has put beside the source is taken even by those who cannot write there.
+    """
     here = Path(__file__).parent
     state = hashlib.blake2b(digest_size=8)
     for package in _SOURCES:
@@ -81,8 +116,9 @@ def folder() -> Path | None:
         place = parent.absolute() / f"compiled-{state.hexdigest()}"
         with suppress(OSError):
             is_new = not place.exists()
-            place.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=place).close()  # it can be written to
+            if is_new or not any(place.iterdir()):
+                place.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=place).close()  # it can be written to
             if is_new:
                 _remove_others(place)
             return place

@@ -30,7 +30,7 @@ def wireshark() -> dict[str, dict[int, str]]:
     return values
 
 
-NOT_ASSIGNED = {16, 129, 255}  # NR_SACK and PKTDROP are drafts, 255 is reserved
+NOT_ASSIGNED = {255}  # reserved
 
 
 def test_chunk_types_are_wiresharks(wireshark):
