@@ -187,4 +187,4 @@ def test_inputs_that_once_broke_a_stack(file):
     frames = [ethernet(ipv4("10.1.0.1", "10.1.0.2", packet[:65_000])) for packet in packets]
     file.write_bytes(pcap([(START_NS, frame) for frame in frames]))
     check(file)
-    assert len(decode(file).tables["packets"]["packet"]) == len(frames)
+    assert len(decode(file).packets) == len(frames)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scapy.utils import PcapNgReader
 
-from sctpinspect.protocol.errors import SctpInspectError
+from sctpinspect.protocol.errors import Interrupted, SctpInspectError
 from sctpinspect.recorder.salvage import open_run, salvage
 
 
@@ -112,12 +112,15 @@ def test_a_run_that_fails_before_it_recorded_leaves_nothing(cache, out):
     assert runs(cache) == [] and list(out.parent.iterdir()) == []
 
 
-def test_a_body_that_is_interrupted_leaves_its_spool_to_salvage(cache, out, spool, frame):
+def test_a_body_that_is_interrupted_saves_its_spool_and_says_where(cache, out, spool, frame):
     made = spool([frame(1, b"one")])
-    with pytest.raises(KeyboardInterrupt), open_run(cache, out) as folder:
+    with pytest.raises(Interrupted) as interrupt, open_run(cache, out) as folder:
         shutil.copytree(made, folder, dirs_exist_ok=True)
         raise KeyboardInterrupt
-    assert [payloads(file) for file in salvage(cache)] == [[b"one"]]
+    (saved,) = out.parent.glob("*-interrupted.pcapng")
+    assert payloads(saved) == [b"one"] and str(saved) in str(interrupt.value)
+    assert interrupt.value.exit_status == 130
+    assert salvage(cache) == []
 
 
 def test_the_folder_of_the_output_is_made(cache, out, spool, frame):
