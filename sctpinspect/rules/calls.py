@@ -86,7 +86,8 @@ def causes_no_packet(t: View, calls: pl.LazyFrame) -> Judgement:
     """Judges that while each of `calls` ran, its host sent nothing that only another kind of call causes.
 
     That is the first INIT, ASCONF, RE_CONFIG or SHUTDOWN of an association that no call of the host, of this
-    association or of one not known, may have caused before. A RE_CONFIG may also answer one of the peer.
+    association or of one not known, may have caused before. A RE_CONFIG may also answer one of the peer, and
+    a SHUTDOWN come from a program that exits: none is blamed after the last call of the association.
     """
     hosts = t.endpoints.select(*ENDPOINT, "host").drop_nulls()
     answers = t.chunks.filter(is_type(ChunkType.RE_CONFIG)).select("association", peer(), "packet", "type")
@@ -117,10 +118,17 @@ def causes_no_packet(t: View, calls: pl.LazyFrame) -> Judgement:
         ]
     )
     unknown = since.filter(pl.col("association").is_null()).select("host", "type", since_unknown="since")
+    last = t.calls.group_by("host", "association").agg(last_ns=pl.col("end_ns").max())
+    may_be_exit = (pl.col("type") == ChunkType.SHUTDOWN) & (pl.col("last_ns") < pl.col("time_ns")).fill_null(
+        True
+    )
     unexplained = (
         packets.join(since, on=["host", "association", "type"], how="left", maintain_order="left")
         .join(unknown, on=["host", "type"], how="left", maintain_order="left")
-        .filter((pl.min_horizontal("since", "since_unknown") > pl.col("time_ns")).fill_null(True))
+        .join(last, on=["host", "association"], how="left", maintain_order="left")
+        .filter(
+            (pl.min_horizontal("since", "since_unknown") > pl.col("time_ns")).fill_null(True) & ~may_be_exit
+        )
     )
     violations = (
         calls.select("host", "call", "name", "start_ns", "end_ns")

@@ -15,6 +15,7 @@ from rules.altering import (
     delay,
     find,
     forget,
+    frame,
     index,
     insert,
     notification,
@@ -69,6 +70,37 @@ def a_call_that_runs_while_an_earlier_one_takes_effect(story):
             result={},
         )
     )
+
+
+def a_receiver_is_read_while_it_sends(story: Story, option: str | None, *, goes_on: bool) -> int:
+    """A side without a send or close() sends SHUTDOWN during a getsockopt() of another socket: its frame."""
+    leaving, opened = find(story, T.SHUTDOWN), call(story, "socket", host="a")
+    sends = [c for c in story.calls if c.host == "a" and c.name == "sctp_sendmsg"]
+    forget(story, call(story, "close", host="a", socket=1), *sends)
+    during = {"start_ns": leaving.time_ns - 10_000, "end_ns": leaving.time_ns + 10_000}
+    reads = {"name": "getsockopt", "arguments": {"option": "SCTP_STATUS"}, "result": {}}
+    story.calls.append(opened._replace(**during, **reads, socket=77))
+    if option:
+        sets = {"level": "IPPROTO_SCTP", "option": option, "value": {"value": 1}}
+        after = {"start_ns": opened.end_ns + 1, "end_ns": opened.end_ns + 2}
+        story.calls.append(opened._replace(**after, name="setsockopt", arguments=sets, result={}))
+    if goes_on:
+        later = call(story, "sctp_getpaddrs", host="a")
+        story.calls.append(
+            later._replace(start_ns=leaving.time_ns + 400_000, end_ns=leaving.time_ns + 500_000)
+        )
+    return frame(story, leaving)
+
+
+@pytest.mark.parametrize(
+    ("option", "goes_on", "is_blamed"),
+    [("SCTP_AUTOCLOSE", True, False), (None, False, False), ("SCTP_NODELAY", True, True)],
+)
+def test_a_shutdown_of_autoclose_or_of_an_exit_is_caused_by_no_other_call(option, goes_on, is_blamed):
+    story = CAPTURES["multihoming"]()
+    leaving = a_receiver_is_read_while_it_sends(story, option, goes_on=goes_on)
+    assert ("rfc6458/8.1/local-only-options" in broken(story)) is is_blamed
+    assert not is_blamed or broken(story)["rfc6458/8.1/local-only-options"] == [leaving]
 
 
 def status(story: Story, rule: str) -> Status:

@@ -3,12 +3,16 @@
 import random
 from dataclasses import replace
 
+import builders as b
 import pytest
 from rules.good import CAPTURES, Story
 from rules.verdicts import tables, verdict
 
+from sctpinspect.journal.entry import Call
 from sctpinspect.rules import Status
+from sctpinspect.rules.calls import causes_no_packet, succeeded
 from sctpinspect.rules.engine import verify
+from sctpinspect.rules.view import view
 
 ODD = [
     None,
@@ -81,3 +85,21 @@ def test_records_lost_and_shuffled(seed):
 def test_an_empty_capture():
     results = verify(tables(Story())).results
     assert {result.status for result in results} == {Status.NOT_APPLICABLE}
+
+
+def test_calls_and_packets_of_one_host_are_not_paired():
+    """Calls that all last as long as the capture: each is blamed once, not once for each packet."""
+    number = 2000
+    story = Story()
+    story.packets = [
+        b.Packet(
+            story.clock + index, "10.1.0.1", "10.1.0.2", 1024 + index, 7, 0, [b.init(tag=index + 1, tsn=1)]
+        )
+        for index in range(1, number + 1)
+    ]
+    reads = {"option": "SCTP_STATUS"}
+    read = Call(story.clock, story.clock + number, "a", 1, 1, 1, "getsockopt", reads, {}, 1025)
+    story.calls = [read] * number
+    seen = view(tables(story))
+    violations = causes_no_packet(seen, succeeded(seen, "getsockopt")).violations.collect()
+    assert violations.height == number
