@@ -6,7 +6,7 @@ from sctpinspect.protocol import ChunkType
 from sctpinspect.rules.model import Judgement
 from sctpinspect.rules.queries import beside_own, beside_peer, found, scope
 from sctpinspect.rules.view import View
-from sctpinspect.tables.associations import ENDPOINT, is_type
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 from sctpinspect.tables.calls import SENDS
 
 SOCKET = ["host", "socket"]
@@ -29,6 +29,11 @@ def result(name: str) -> pl.Expr:
 def number(text: pl.Expr) -> pl.Expr:
     """That text as a number; null if it is none."""
     return text.cast(pl.Int64, strict=False)
+
+
+def flagged(flag: str) -> pl.Expr:
+    """Whether a call is a send with this flag."""
+    return pl.col("name").is_in(SENDS) & pl.col("arguments").str.contains(f'"{flag}"', literal=True)
 
 
 def succeeded(t: View, *names: str) -> pl.LazyFrame:
@@ -117,6 +122,49 @@ def ending(t: View, calls: pl.LazyFrame) -> pl.LazyFrame:
         .join(own, on=ENDPOINT, maintain_order="left")
         .filter(pl.col("said_ns") >= pl.col("start_ns"))
         .unique(["call", *ENDPOINT], keep="first", maintain_order=True)
+    )
+
+
+def left_over(t: View) -> pl.LazyFrame:
+    """Sides that a stack may have to end with ABORT, whatever was asked of it first.
+
+    They leave data unread, their own was never acknowledged (the peer may be gone), a send of theirs has
+    SCTP_ABORT, or their socket closes with a linger time.
+    """
+    lingering = succeeded(t, "setsockopt").filter(pl.col("option") == "SO_LINGER")
+    return pl.concat(
+        [
+            t.messages.filter(pl.col("receive_call").is_null()).select("association", peer()),
+            t.messages.filter(pl.col("acked_frame").is_null()).select(ENDPOINT),
+            t.calls.filter(flagged("SCTP_ABORT") & pl.col("association").is_not_null()).select(ENDPOINT),
+            of_associations(t, lingering).select(ENDPOINT),
+        ]
+    )
+
+
+def begun_before(rows: pl.LazyFrame, spans: pl.LazyFrame, at: str, by: list[str]) -> pl.LazyFrame:
+    """`rows` with the one of `spans` that ends last of those that began by the time `at`.
+
+    Of it `call` and, as `latest_end_ns`, when it ends; null where none has begun. One row for each row,
+    however many the spans (`call`, `start_ns`, `end_ns`); `by`: columns that have to be equal.
+    """
+    ends_last = pl.col("end_ns") == pl.col("latest_end_ns")
+    latest = (
+        spans.sort("start_ns", maintain_order=True)
+        .with_columns(latest_end_ns=pl.col("end_ns").cum_max().over(by))
+        .select(
+            *by,
+            "latest_end_ns",
+            begun_ns="start_ns",
+            call=pl.when(ends_last).then("call").forward_fill().over(by),
+        )
+    )
+    return (
+        rows.with_row_index("row")
+        .sort(at, maintain_order=True)
+        .join_asof(latest, left_on=at, right_on="begun_ns", by=by, check_sortedness=False)
+        .sort("row")
+        .drop("row", "begun_ns")
     )
 
 

@@ -3,9 +3,9 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import SOCKET, causes_no_packet, ending, succeeded
+from sctpinspect.rules.calls import causes_no_packet, ending, left_over, succeeded
 from sctpinspect.rules.queries import found
-from sctpinspect.tables.associations import ENDPOINT, peer
+from sctpinspect.tables.associations import ENDPOINT
 
 
 @rule(
@@ -22,17 +22,14 @@ def close_graceful(t: View) -> Judgement:
     no ABORT before it.
     Why it matters: only so all data still on its way is delivered.
     What the capture must contain: the journal, and the end of the association.
-    Known exceptions: with SO_LINGER, with data that was received and not read (Linux then aborts), with own
-    data that was never acknowledged (the peer may be gone), and after the peer's SHUTDOWN or ABORT nothing is
-    judged.
+    Known exceptions: with SO_LINGER or SCTP_ABORT, with data that was received and not read (Linux then
+    aborts), with own data that was never acknowledged (the peer may be gone), after the peer's SHUTDOWN or
+    ABORT, nothing is judged.
     References: RFC 6458 §3.1.5; RFC 6458 §4.1.6; RFC 9260 §9.2.
     """
-    lingering = succeeded(t, "setsockopt").filter(pl.col("option") == "SO_LINGER").select(SOCKET)
-    unread = t.messages.filter(pl.col("receive_call").is_null()).select("association", side=peer())
-    unacknowledged = t.messages.filter(pl.col("acked_frame").is_null()).select(ENDPOINT)
-    closes = succeeded(t, "close").join(lingering, on=SOCKET, how="anti", maintain_order="left")
-    left_over = pl.concat([unread, unacknowledged])
-    subjects = ending(t, closes).join(left_over, on=ENDPOINT, how="anti", maintain_order="left")
+    subjects = ending(t, succeeded(t, "close")).join(
+        left_over(t), on=ENDPOINT, how="anti", maintain_order="left"
+    )
     violations = subjects.filter(pl.col("said") == "ABORT")
     return Judgement(subjects, found(violations, "SHUTDOWN", "ABORT after close()"))
 

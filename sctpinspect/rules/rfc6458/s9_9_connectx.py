@@ -9,8 +9,12 @@ from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 
 def _calls(t: View) -> pl.LazyFrame:
-    return t.calls.filter((pl.col("name") == "sctp_connectx") & pl.col("association").is_not_null()).select(
-        *ENDPOINT, "call", "start_ns", given="addresses", given_port="port"
+    """The call that began each association, or tried to."""
+    began = pl.col("errno").is_null() | pl.col("errno").is_in(["EINPROGRESS", "ETIMEDOUT", "ECONNREFUSED"])
+    return (
+        t.calls.filter((pl.col("name") == "sctp_connectx") & began & pl.col("association").is_not_null())
+        .unique(ENDPOINT, keep="first", maintain_order=True)
+        .select(*ENDPOINT, "call", "start_ns", given="addresses", given_port="port")
     )
 
 
