@@ -12,6 +12,9 @@ from sctpinspect.tables.calls import SENDS
 SOCKET = ["host", "socket"]
 WILDCARDS = ["0.0.0.0", "::"]
 
+PAIRS = 1_000_000
+"""More pairs of a call and an association than any program makes; only a journal made to exhaust memory has."""
+
 SETS_UP = ["connect", "sctp_connectx", *SENDS]
 """Calls that may begin an association."""
 
@@ -44,12 +47,22 @@ def succeeded(t: View, *names: str) -> pl.LazyFrame:
 def of_associations(t: View, calls: pl.LazyFrame) -> pl.LazyFrame:
     """The calls, each for every association of its socket: with `association`, `side` and `first_ns`.
 
-    A call such as bind belongs to all associations that its socket ever has.
+    A call such as bind belongs to all associations that its socket ever has. Sockets are left out, those with
+    the most first, where all that would be more than `PAIRS` of a call and an association.
     """
     sockets = t.calls.filter(pl.col("association").is_not_null()).select(*SOCKET, *ENDPOINT).unique()
     begun = t.associations.select("association", "first_ns")
+    weight = (1 + pl.col("addresses").list.len().fill_null(0)).cast(pl.UInt64).sum()
+    few = (
+        calls.group_by(SOCKET)
+        .agg(weight=weight)
+        .join(sockets.group_by(SOCKET).agg(associations=pl.len().cast(pl.UInt64)), on=SOCKET)
+        .sort(pl.col("weight") * pl.col("associations"), *SOCKET)
+        .filter((pl.col("weight") * pl.col("associations")).cum_sum() <= PAIRS)
+    )
     return (
         calls.drop(ENDPOINT)
+        .join(few, on=SOCKET, how="semi", maintain_order="left")
         .join(sockets, on=SOCKET, maintain_order="left")
         .join(begun, on="association", maintain_order="left")
     )
@@ -119,9 +132,7 @@ def ending(t: View, calls: pl.LazyFrame) -> pl.LazyFrame:
         .join(established, on="association", maintain_order="left")
         .join(began, on="association", maintain_order="left")
         .filter(pl.col("start_ns").is_between("established_ns", "closing_ns"))
-        .join(own, on=ENDPOINT, maintain_order="left")
-        .filter(pl.col("said_ns") >= pl.col("start_ns"))
-        .unique(["call", *ENDPOINT], keep="first", maintain_order=True)
+        .pipe(first_since, own, "said_ns", ENDPOINT)
     )
 
 
@@ -139,6 +150,29 @@ def left_over(t: View) -> pl.LazyFrame:
             t.calls.filter(flagged("SCTP_ABORT") & pl.col("association").is_not_null()).select(ENDPOINT),
             of_associations(t, lingering).select(ENDPOINT),
         ]
+    )
+
+
+def first_since(calls: pl.LazyFrame, later: pl.LazyFrame, at: str, by: list[str]) -> pl.LazyFrame:
+    """The calls with the first row of `later` since their start, by its time `at`; those without are left out.
+
+    One row for each call, however many the rows; `by`: columns that have to be equal.
+    """
+    return (
+        calls.with_row_index("row")
+        .sort("start_ns", maintain_order=True)
+        .join_asof(
+            later.sort(at, maintain_order=True),
+            left_on="start_ns",
+            right_on=at,
+            by=by,
+            strategy="forward",
+            coalesce=False,
+            check_sortedness=False,
+        )
+        .filter(pl.col(at).is_not_null())
+        .sort("row")
+        .drop("row")
     )
 
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import causes_no_packet, ending, left_over, succeeded
+from sctpinspect.rules.calls import begun_before, causes_no_packet, ending, left_over, succeeded
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.associations import ENDPOINT
 
@@ -54,12 +54,17 @@ def close_no_packet(t: View) -> Judgement:
     References: RFC 6458 §3.1.5; RFC 6458 §4.1.6.
     """
     closes = succeeded(t, "close")
-    lives = t.associations.select("association", "first_ns", over_ns="end_ns")
-    is_over = (pl.col("over_ns") <= pl.col("start_ns")).fill_null(False)
-    alive = (
-        closes.drop(ENDPOINT)
-        .join(t.endpoints, left_on=["host", "local_port"], right_on=["host", "port"], maintain_order="left")
-        .join(lives, on="association", maintain_order="left")
-        .filter((pl.col("first_ns") <= pl.col("end_ns")) & ~is_over)
+    never = pl.lit((1 << 63) - 1, pl.Int64)
+    lives = t.associations.select(
+        "association", start_ns="first_ns", end_ns=pl.col("end_ns").fill_null(never), call="association"
     )
-    return causes_no_packet(t, closes.join(alive, on="call", how="anti", maintain_order="left"))
+    of_ports = t.endpoints.select("association", "host", local_port="port").join(lives, on="association")
+    alive = begun_before(
+        closes.select("host", "local_port", "start_ns", "end_ns", of="call"),
+        of_ports.drop_nulls("host"),
+        "end_ns",
+        ["host", "local_port"],
+    ).filter(pl.col("latest_end_ns") > pl.col("start_ns"))
+    return causes_no_packet(
+        t, closes.join(alive.select(call="of"), on="call", how="anti", maintain_order="left")
+    )

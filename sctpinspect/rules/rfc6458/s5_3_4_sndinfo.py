@@ -5,7 +5,7 @@ import polars as pl
 from sctpinspect.journal.digest import digest
 from sctpinspect.protocol import CauseCode, ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import SOCKET, succeeded
+from sctpinspect.rules.calls import SOCKET, first_since, succeeded
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 from sctpinspect.tables.calls import SENDS
@@ -120,11 +120,7 @@ def snd_abort(t: View) -> Judgement:
         .join(wanted.with_columns(wanted=True), on=["packet", "chunk"], how="left", maintain_order="left")
         .select(*ENDPOINT, "frame", "chunk", "time_ns", "type_name", "wanted", "carried", "tag_reflected")
     )
-    subjects = (
-        calls.join(closing, on=ENDPOINT, maintain_order="left")
-        .filter(pl.col("time_ns") >= pl.col("start_ns"))
-        .unique("call", keep="first", maintain_order=True)
-    )
+    subjects = first_since(calls, closing, "time_ns", ENDPOINT)
     same = (pl.col("carried") == pl.col("given")).fill_null(True)
     right = (
         (pl.col("type_name") == "ABORT") & pl.col("wanted").fill_null(False) & same & ~pl.col("tag_reflected")
