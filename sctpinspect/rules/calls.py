@@ -4,16 +4,23 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules.model import Judgement
-from sctpinspect.rules.queries import beside_own, beside_peer, found, scope
+from sctpinspect.rules.queries import beside_own, beside_peer, found, goes_on, scope
 from sctpinspect.rules.view import View
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
-from sctpinspect.tables.calls import SENDS
+from sctpinspect.tables.calls import SENDS, host_addresses
 
 SOCKET = ["host", "socket"]
 WILDCARDS = ["0.0.0.0", "::"]
 
+PAIRS = 1_000_000
+"""More pairs of a call and an association than a program makes; a journal meant to exhaust memory has."""
+
 SETS_UP = ["connect", "sctp_connectx", *SENDS]
 """Calls that may begin an association."""
+
+
+ADDRESSES = pl.coalesce("addresses", pl.concat_list("address"))
+"""The addresses that a call names."""
 
 
 def argument(name: str) -> pl.Expr:
@@ -31,6 +38,11 @@ def number(text: pl.Expr) -> pl.Expr:
     return text.cast(pl.Int64, strict=False)
 
 
+def flagged(flag: str) -> pl.Expr:
+    """Whether a call is a send with this flag."""
+    return pl.col("name").is_in(SENDS) & pl.col("arguments").str.contains(f'"{flag}"', literal=True)
+
+
 def succeeded(t: View, *names: str) -> pl.LazyFrame:
     """The calls of these names that did not fail."""
     return t.calls.filter(pl.col("name").is_in(names) & pl.col("errno").is_null())
@@ -39,12 +51,22 @@ def succeeded(t: View, *names: str) -> pl.LazyFrame:
 def of_associations(t: View, calls: pl.LazyFrame) -> pl.LazyFrame:
     """The calls, each for every association of its socket: with `association`, `side` and `first_ns`.
 
-    A call such as bind belongs to all associations that its socket ever has.
+    A call such as bind belongs to all associations that its socket ever has. Sockets are left out, those with
+    the most first, where all that would be more than `PAIRS` of a call and an association.
     """
     sockets = t.calls.filter(pl.col("association").is_not_null()).select(*SOCKET, *ENDPOINT).unique()
     begun = t.associations.select("association", "first_ns")
+    weight = (1 + pl.col("addresses").list.len().fill_null(0)).cast(pl.UInt64).sum()
+    few = (
+        calls.group_by(SOCKET)
+        .agg(weight=weight)
+        .join(sockets.group_by(SOCKET).agg(associations=pl.len().cast(pl.UInt64)), on=SOCKET)
+        .sort(pl.col("weight") * pl.col("associations"), *SOCKET)
+        .filter((pl.col("weight") * pl.col("associations")).cum_sum() <= PAIRS)
+    )
     return (
         calls.drop(ENDPOINT)
+        .join(few, on=SOCKET, how="semi", maintain_order="left")
         .join(sockets, on=SOCKET, maintain_order="left")
         .join(begun, on="association", maintain_order="left")
     )
@@ -152,8 +174,8 @@ def ending(t: View, calls: pl.LazyFrame) -> pl.LazyFrame:
     """The `calls` that came while an association of their socket was established and not about to end.
 
     An association that the socket gave away by accept() or sctp_peeloff() is none of its own.
-    With `said`, `frame` and `chunk`: the first SHUTDOWN, SHUTDOWN_ACK or ABORT of the side after the call;
-    calls after which there is none are left out.
+    With `said`, `frame` and `chunk`: the first SHUTDOWN, SHUTDOWN_ACK or ABORT of the side after the call.
+    Calls after which there is none are left out or, where it is told to be missing, `said` is "nothing".
     """
     closing = t.chunks.filter(
         is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK, ChunkType.ABORT)
@@ -164,16 +186,131 @@ def ending(t: View, calls: pl.LazyFrame) -> pl.LazyFrame:
     handed_over = t.calls.filter(pl.col("name").is_in(["accept", "sctp_peeloff"])).select(
         *SOCKET, "association"
     )
-    established = t.associations.select("association", "established_ns")
-    return (
-        of_associations(t, calls.drop("frame"))
+    lives = t.associations.select("association", "established_ns", "last_ns")
+    judged = (
+        of_associations(t, calls.rename({"frame": "call_frame"}))
         .join(handed_over, on=[*SOCKET, "association"], how="anti", maintain_order="left")
-        .join(established, on="association", maintain_order="left")
-        .join(began, on="association", maintain_order="left")
-        .filter(pl.col("start_ns").is_between("established_ns", "closing_ns"))
-        .join(own, on=ENDPOINT, maintain_order="left")
-        .filter(pl.col("said_ns") >= pl.col("start_ns"))
-        .unique(["call", *ENDPOINT], keep="first", maintain_order=True)
+        .join(lives, on="association", maintain_order="left")
+        .join(began, on="association", how="left", maintain_order="left")
+        .filter(pl.col("start_ns") >= pl.col("established_ns"))
+    )
+    said = judged.filter(pl.col("start_ns") <= pl.col("closing_ns")).pipe(
+        first_since, own, "said_ns", ENDPOINT
+    )
+    silent = judged.filter(
+        pl.col("closing_ns").is_null() & goes_on(t, pl.max_horizontal("end_ns", "last_ns"))
+    )
+    told = silent.filter(t.is_whole and not t.recipe.get("impaired")).join(
+        _lost(t), on="association", how="anti", maintain_order="left"
+    )
+    return pl.concat([said, told.with_columns(said=pl.lit("nothing"), frame="call_frame")], how="diagonal")
+
+
+def _lost(t: View) -> pl.LazyFrame:
+    """Associations that one side may know no more: restarted, lost, or without an answer to a HEARTBEAT."""
+    return pl.concat(
+        [
+            t.associations.select(association="restart_of").drop_nulls(),
+            t.calls.filter(pl.col("state").is_in(["SCTP_COMM_LOST", "SCTP_RESTART"])).select("association"),
+            t.heartbeats.filter(pl.col("ack_frame").is_null()).select("association"),
+        ]
+    )
+
+
+def left_over(t: View) -> pl.LazyFrame:
+    """Sides that a stack may have to end with ABORT, whatever was asked of it first.
+
+    They leave data unread, their own was never acknowledged (the peer may be gone), a send of theirs has
+    SCTP_ABORT, or their socket closes with a linger time.
+    """
+    lingering = succeeded(t, "setsockopt").filter(pl.col("option") == "SO_LINGER")
+    return pl.concat(
+        [
+            t.messages.filter(pl.col("receive_call").is_null()).select("association", peer()),
+            t.messages.filter(pl.col("acked_frame").is_null()).select(ENDPOINT),
+            t.calls.filter(flagged("SCTP_ABORT") & pl.col("association").is_not_null()).select(ENDPOINT),
+            of_associations(t, lingering).select(ENDPOINT),
+        ]
+    )
+
+
+def first_since(calls: pl.LazyFrame, later: pl.LazyFrame, at: str, by: list[str]) -> pl.LazyFrame:
+    """The calls with the first row of `later` since their start, by its time `at`; those without: left out.
+
+    One row for each call, however many the rows; `by`: columns that have to be equal.
+    """
+    return (
+        calls.with_row_index("row")
+        .sort("start_ns", maintain_order=True)
+        .join_asof(
+            later.sort(at, maintain_order=True),
+            left_on="start_ns",
+            right_on=at,
+            by=by,
+            strategy="forward",
+            coalesce=False,
+            check_sortedness=False,
+        )
+        .filter(pl.col(at).is_not_null())
+        .sort("row")
+        .drop("row")
+    )
+
+
+def begun_before(rows: pl.LazyFrame, spans: pl.LazyFrame, at: str, by: list[str]) -> pl.LazyFrame:
+    """`rows` with the one of `spans` that ends last of those that began by the time `at`.
+
+    Of it `call` and, as `latest_end_ns`, when it ends; null where none has begun. One row for each row,
+    however many the spans (`call`, `start_ns`, `end_ns`); `by`: columns that have to be equal.
+    """
+    ends_last = pl.col("end_ns") == pl.col("latest_end_ns")
+    latest = (
+        spans.sort("start_ns", maintain_order=True)
+        .with_columns(latest_end_ns=pl.col("end_ns").cum_max().over(by))
+        .select(
+            *by,
+            "latest_end_ns",
+            begun_ns="start_ns",
+            call=pl.when(ends_last).then("call").forward_fill().over(by),
+        )
+    )
+    return (
+        rows.with_row_index("row")
+        .sort(at, maintain_order=True)
+        .join_asof(latest, left_on=at, right_on="begun_ns", by=by, check_sortedness=False)
+        .sort("row")
+        .drop("row", "begun_ns")
+    )
+
+
+def untraced(t: View, calls: pl.LazyFrame, chunks: pl.LazyFrame, peer: str, since: pl.Expr) -> pl.LazyFrame:
+    """Those of `calls` that none of `chunks` shows, from the time `since` to their end, though it must.
+
+    peer: "source" or "destination": where a chunk has the address and port that the call names. Only in a
+    whole recording can anything be told to be missing. Calls that name no peer are left out, and those that
+    name an address of their own host: no wire sees what it sends to itself.
+    """
+    by = ["address", "port"]
+    named = (
+        calls.filter(pl.lit(t.is_whole))
+        .select("call", "host", "port", "end_ns", since=since, address=ADDRESSES)
+        .explode("address")
+        .with_columns(pl.col("address").str.replace("%.*", ""))
+        .drop_nulls(by)
+    )
+    own = named.join(host_addresses(t.recipe).lazy(), on=["host", "address"], how="semi")
+    inner = pl.concat([own, named.filter(scope("address") == "loopback")]).select("call")
+    seen = chunks.select(address=peer, port=f"{peer}_port", seen_ns="time_ns").sort("seen_ns")
+    traced = (
+        named.sort("end_ns")
+        .join_asof(seen, left_on="end_ns", right_on="seen_ns", by=by, check_sortedness=False)
+        .filter(pl.col("seen_ns") >= pl.col("since"))
+        .select("call")
+    )
+    return (
+        calls.join(named.select("call"), on="call", how="semi", maintain_order="left")
+        .join(pl.concat([inner, traced]), on="call", how="anti", maintain_order="left")
+        .with_columns(certain=True)
     )
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from polars._typing import PolarsDataType
 
 from sctpinspect.protocol import UsageError
-from sctpinspect.rules.model import BROKEN, EDITIONS, Judgement, Level, Need, Rule, Status
+from sctpinspect.rules.model import BROKEN, EDITIONS, OF_JUDGEMENTS, Judgement, Level, Need, Rule, Status
 from sctpinspect.rules.registry import select
 from sctpinspect.rules.view import View, view
 from sctpinspect.tables import Tables
@@ -27,7 +27,6 @@ _NO_FINDINGS = pl.DataFrame(schema=polars_schema(FINDINGS))
 _REASONS = pl.Schema({"association": pl.UInt32, "reason": pl.String})
 _NO_REASONS = pl.DataFrame(schema=_REASONS)
 _SUBJECT = {"association": pl.UInt32, "side": pl.UInt8}
-_OF_VIOLATIONS = [*_SUBJECT, "frame", "frames", "chunk", "call", "expected", "actual", "certain"]
 _WANTS = {Level.MUST: "requires", Level.SHOULD: "recommends", Level.INFO: "expects"}
 _OF_THE_CAPTURE = ["frames_dropped", "drops_unknown", "snaplen"]
 _NOT_SANDBOXED = {
@@ -171,7 +170,7 @@ def _counted(subjects: pl.LazyFrame) -> pl.LazyFrame:
 def _needed(violations: pl.LazyFrame) -> pl.LazyFrame:
     """The columns of violations that a finding needs; so nothing else is computed."""
     known, columns = _with(violations, **_SUBJECT)
-    return known.select(name for name in _OF_VIOLATIONS if name in columns)
+    return known.select(name for name in OF_JUDGEMENTS if name in columns)
 
 
 def _with(frame: pl.LazyFrame, **columns: PolarsDataType) -> tuple[pl.LazyFrame, set[str]]:

@@ -85,6 +85,10 @@ class Need(Enum):
         self.sandboxed = sandboxed
 
 
+OF_JUDGEMENTS = ("association", "side", "frame", "frames", "chunk", "call", "expected", "actual", "certain")
+"""The columns of subjects and violations that the engine looks at."""
+
+
 class Judgement(NamedTuple):
     """What a rule looked at, what of it broke the rule, and what it could not judge.
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.protocol import ChunkType
-from sctpinspect.rules.model import Judgement
+from sctpinspect.rules.model import OF_JUDGEMENTS, Judgement
 from sctpinspect.rules.view import View
 from sctpinspect.tables.acknowledgements import steps
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
@@ -33,6 +33,11 @@ def found(violations: pl.LazyFrame, expected: str | pl.Expr, actual: str | pl.Ex
         expected=pl.lit(expected) if isinstance(expected, str) else expected,
         actual=pl.lit(actual) if isinstance(actual, str) else actual,
     )
+
+
+def either(*rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Subjects or violations of several kinds; a column that some of them lack is null there."""
+    return pl.concat([part.select(pl.col(f"^({'|'.join(OF_JUDGEMENTS)})$")) for part in rows], how="diagonal")
 
 
 def hexadecimal(number: pl.Expr) -> pl.Expr:

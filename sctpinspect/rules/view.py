@@ -8,6 +8,7 @@ import polars as pl
 from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.rules.messages import received_messages, sent_messages
 from sctpinspect.tables import Tables
+from sctpinspect.tables.completeness import is_whole
 from sctpinspect.tables.schema import TABLES
 
 PACKET_COLUMNS = {
@@ -32,6 +33,7 @@ class View:
 
     sent_messages, received_messages: calls beside what they sent or received (see `rules.messages`).
     end_ns: when the capture ended: at its last packet or, if the sandbox recorded it, when that says so.
+    is_whole: whether it has all that its hosts ever sent, so that what is not there was not sent.
     """
 
     packets: pl.LazyFrame
@@ -53,6 +55,7 @@ class View:
     received_messages: pl.LazyFrame
     recipe: dict[str, Any]
     end_ns: int
+    is_whole: bool
 
 
 def view(tables: Tables[pl.DataFrame]) -> View:
@@ -81,4 +84,5 @@ def view(tables: Tables[pl.DataFrame]) -> View:
         received_messages=received.lazy(),
         recipe=tables.recipe,
         end_ns=int(ends.max() or 0),
+        is_whole=is_whole(tables.interfaces, tables.events, tables.recipe, tables.defects),
     )

@@ -90,6 +90,7 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
         tables["associations"],
         parties,
         tables["heartbeats"],
+        tables["events"],
         unseen,
         columns.recipe,
         columns.defects,

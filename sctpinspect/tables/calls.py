@@ -1,6 +1,7 @@
 """Which association each call of the journal belongs to, and which message each send and receive is."""
 
 import json
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,12 +25,11 @@ Row = dict[str, Any]
 
 def with_hosts(endpoints: pl.DataFrame, calls: pl.DataFrame, recipe: dict[str, Any]) -> pl.DataFrame:
     """`endpoints` with `host`: the one host that has an address of the endpoint and a socket on its port."""
-    addresses = [(host, address) for host, own in _host_addresses(recipe).items() for address in own]
     sockets = calls.select("host", port="local_port").drop_nulls().unique()
     hosts = (
         endpoints.select(*ENDPOINT, "port", address="addresses")
         .explode("address")
-        .join(pl.DataFrame(addresses, {"host": pl.String, "address": pl.String}, orient="row"), on="address")
+        .join(host_addresses(recipe), on="address")
         .join(sockets, on=["host", "port"], how="semi")
         .group_by(ENDPOINT)
         .agg(pl.col("host").unique())
@@ -39,17 +39,17 @@ def with_hosts(endpoints: pl.DataFrame, calls: pl.DataFrame, recipe: dict[str, A
     return endpoints.drop("host").join(hosts, on=ENDPOINT, how="left", maintain_order="left")
 
 
-def _host_addresses(recipe: dict[str, Any]) -> dict[str, list[str]]:
-    """The addresses of each host, from a recipe that anybody may have written."""
+def host_addresses(recipe: dict[str, Any]) -> pl.DataFrame:
+    """`host` and `address`: the addresses of each host, from a recipe that anybody may have written."""
     hosts = recipe.get("hosts")
-    if not isinstance(hosts, dict):
-        return {}
-    listed = {name: host.get("addresses") for name, host in hosts.items() if isinstance(host, dict)}
-    return {
-        name: [address for address in own if isinstance(address, str)]
-        for name, own in listed.items()
-        if isinstance(own, list)
-    }
+    listed = [
+        (name, address)
+        for name, host in (hosts.items() if isinstance(hosts, dict) else ())
+        if isinstance(host, dict) and isinstance(host.get("addresses"), list)
+        for address in host["addresses"]
+        if isinstance(address, str)
+    ]
+    return pl.DataFrame(listed, {"host": pl.String, "address": pl.String}, orient="row")
 
 
 @dataclass(slots=True, eq=False)
@@ -62,16 +62,56 @@ class _Party:
     last_ns: int
     is_accepted: bool = False
 
-    def is_during(self, call: Row) -> bool:
-        return self.first_ns <= call["end_ns"] and call["start_ns"] <= self.last_ns
+
+class _Parties:
+    """Parties in order of their beginning. No question about them takes longer than log n per party told."""
+
+    def __init__(self, parties: Sequence[_Party] = ()) -> None:
+        self.parties = parties
+        self._begins = [party.first_ns for party in parties]
+        self._accepted = 0  # so many of the first ones are accepted
+        leaves = 1 << max(len(parties) - 1, 0).bit_length()
+        # a tree: each node holds the latest end of the two below it
+        self._ends = [0] * leaves + [party.last_ns for party in parties] + [0] * (leaves - len(parties))
+        for node in range(leaves - 1, 0, -1):
+            self._ends[node] = max(self._ends[2 * node], self._ends[2 * node + 1])
+
+    def begun(self, since_ns: int, until_ns: int | None) -> range:
+        """The places of those that began between the two times, or later if `until_ns` is None."""
+        last = len(self.parties) if until_ns is None else bisect_right(self._begins, until_ns)
+        return range(bisect_left(self._begins, since_ns), last)
+
+    def alive(self, places: range, since_ns: int) -> Iterator[_Party]:
+        """Those at the places that did not end before that time, the latest first."""
+        leaves = len(self._ends) // 2
+        nodes = [(1, 0, leaves)]
+        while nodes:
+            node, low, high = nodes.pop()
+            if high <= places.start or places.stop <= low or self._ends[node] < since_ns:
+                continue
+            if node >= leaves:
+                yield self.parties[low]
+                continue
+            middle = (low + high) // 2
+            nodes += [(2 * node, low, middle), (2 * node + 1, middle, high)]
+
+    def accept(self, places: range) -> _Party | None:
+        """The first at the places that was not accepted yet; it is now."""
+        while self._accepted < len(self.parties) and self.parties[self._accepted].is_accepted:
+            self._accepted += 1
+        for place in range(max(places.start, self._accepted), places.stop):
+            if not self.parties[place].is_accepted:
+                self.parties[place].is_accepted = True
+                return self.parties[place]
+        return None
 
 
 @dataclass(slots=True)
-class _Parties:
-    """The parties of one host on one port, in order, and those with a peer at an address and port."""
+class _Port:
+    """The parties of one host on one port, and those with a peer at an address and port."""
 
-    all: list[_Party] = field(default_factory=list)
-    of_peer: dict[tuple[str, int], list[_Party]] = field(default_factory=dict)
+    all: _Parties = field(default_factory=_Parties)
+    of_peer: dict[tuple[str, int], _Parties] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -81,14 +121,14 @@ class _Socket:
     opened_ns: int = 0
     closed_ns: int | None = None
     port: int | None = None
+    is_one_to_one: bool = False
     party: _Party | None = None
     by_id: dict[int, _Party] = field(default_factory=dict)
 
-    def own(self, parties: list[_Party]) -> Iterator[_Party]:
-        """Those that began while it was open."""
-        for party in parties:
-            if self.opened_ns <= party.first_ns <= (self.closed_ns or party.first_ns):
-                yield party
+    def own(self, parties: _Parties, until_ns: int | None = None) -> range:
+        """The places of those that began while it was open, and by that time."""
+        ends = [ns for ns in (self.closed_ns, until_ns) if ns is not None]
+        return parties.begun(self.opened_ns, min(ends, default=None))
 
 
 def with_associations(
@@ -105,7 +145,7 @@ def with_associations(
     found = []
     for call in rows:
         socket = sockets[call["host"], call["socket"]]
-        own = parties.get((call["host"], socket.port), _Parties())
+        own = parties.get((call["host"], socket.port), _Port())
         party = socket.party or _party(call, socket, own)
         if party is not None and call["association_id"]:
             socket.by_id.setdefault(call["association_id"], party)
@@ -126,12 +166,13 @@ def _sockets(calls: Sequence[Row]) -> dict[tuple[str, int | None], _Socket]:
             socket.port = call["local_port"]
         if call["name"] == "socket":
             socket.opened_ns = call["start_ns"]
+            socket.is_one_to_one = '"SOCK_STREAM"' in call["arguments"]
         if call["name"] == "close":
             socket.closed_ns = call["end_ns"]
     return sockets
 
 
-def _parties(endpoints: pl.DataFrame, associations: pl.DataFrame) -> dict[tuple[str, int | None], _Parties]:
+def _parties(endpoints: pl.DataFrame, associations: pl.DataFrame) -> dict[tuple[str, int | None], _Port]:
     """The parties of each host and port."""
     peers = endpoints.select("association", peer(), peer_port="port", peer_addresses="addresses")
     rows = (
@@ -141,44 +182,54 @@ def _parties(endpoints: pl.DataFrame, associations: pl.DataFrame) -> dict[tuple[
         .sort("first_ns", "association")
         .select("host", "port", "peer_port", "peer_addresses", "association", "side", "first_ns", "last_ns")
     )
-    parties: dict[tuple[str, int | None], _Parties] = {}
+    all_parties: dict[tuple[str, int], list[_Party]] = {}
+    of_peers: dict[tuple[str, int], dict[tuple[str, int], list[_Party]]] = {}
     for host, port, peer_port, peer_addresses, *rest in rows.iter_rows():
-        party, own = _Party(*rest), parties.setdefault((host, port), _Parties())
-        own.all.append(party)
+        party = _Party(*rest)
+        all_parties.setdefault((host, port), []).append(party)
+        of_peer = of_peers.setdefault((host, port), {})
         for address in peer_addresses:
-            own.of_peer.setdefault((address, peer_port), []).append(party)
-    return parties
+            of_peer.setdefault((address, peer_port), []).append(party)
+    return {
+        port: _Port(_Parties(own), {who: _Parties(those) for who, those in of_peers[port].items()})
+        for port, own in all_parties.items()
+    }
 
 
-def _party(call: Row, socket: _Socket, parties: _Parties) -> _Party | None:
+def _party(call: Row, socket: _Socket, port: _Port) -> _Party | None:
     """Whose call it is, of a socket that may have several associations."""
     if call["association_id"] in socket.by_id:
         return socket.by_id[call["association_id"]]
     addresses = [address for address in (call["address"], *(call["addresses"] or ())) if address]
     if addresses and call["port"] and call["name"] not in OF_OWN_ADDRESSES:
-        found = [
-            party
-            for address in addresses
-            for party in socket.own(parties.of_peer.get((address.partition("%")[0], call["port"]), []))
-        ]
-        if call["name"] == "accept":
-            return _accepted(call, found)
-        during = sorted((party for party in found if party.is_during(call)), key=lambda party: party.first_ns)
-        begun = [party for party in during if party.first_ns <= call["start_ns"]]
-        # a call that begins an association is before it; any other may still run when the next one has begun
-        return next(iter([*reversed(begun), *during, *reversed(found)]), None)
-    return _only(party for party in socket.own(parties.all) if party.is_during(call)) or _only(
-        socket.own(parties.all)
-    )
+        names = dict.fromkeys((address.partition("%")[0], call["port"]) for address in addresses)
+        named = _with_peer(call, socket, [port.of_peer[name] for name in names if name in port.of_peer])
+        if named is not None or not socket.is_one_to_one or call["name"] == "accept":
+            return named
+    during = port.all.alive(socket.own(port.all, call["end_ns"]), call["start_ns"])
+    ever = socket.own(port.all)
+    return _only(during) or _only(port.all.parties[place] for place in ever[:2])
 
 
-def _accepted(call: Row, parties: Iterable[_Party]) -> _Party | None:
-    """The first that no call has accepted yet."""
-    for party in parties:
-        if not party.is_accepted and party.first_ns <= call["end_ns"]:
-            party.is_accepted = True
-            return party
-    return None
+def _with_peer(call: Row, socket: _Socket, of_addresses: Sequence[_Parties]) -> _Party | None:
+    """Whose call it is, of those with a peer at one of some addresses."""
+    if call["name"] == "accept":
+        accepted = (parties.accept(socket.own(parties, call["end_ns"])) for parties in of_addresses)
+        return next(filter(None, accepted), None)
+    # a call that begins an association is before it; any other may still run when the next one has begun
+    start, end = call["start_ns"], call["end_ns"]
+    begun = [next(parties.alive(socket.own(parties, start), start), None) for parties in of_addresses]
+    if found := [party for party in begun if party is not None]:
+        return max(found, key=lambda party: party.first_ns)
+    later = [
+        parties.parties[place]
+        for parties in of_addresses
+        for place in socket.own(parties, end)[len(socket.own(parties, start)) :][:1]
+    ]
+    if later:
+        return min(later, key=lambda party: party.first_ns)
+    ever = [parties.parties[place] for parties in of_addresses for place in socket.own(parties)[-1:]]
+    return ever[-1] if ever else None
 
 
 def _only(parties: Iterable[_Party]) -> _Party | None:

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from sctpinspect.decode.files import CUT
+from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 from sctpinspect.tables.heartbeats import unasked
@@ -27,6 +28,7 @@ def completeness(
     associations: pl.DataFrame,
     endpoints: pl.DataFrame,
     heartbeats: pl.DataFrame,
+    events: pl.DataFrame,
     unseen: pl.DataFrame,
     recipe: Mapping[str, Any],
     defects: Sequence[str],
@@ -40,9 +42,10 @@ def completeness(
     Where sctpinspect recorded an association from its handshake on and dropped nothing, whatever was sent is
     there: what was acknowledged or answered and is not there was never sent, and says nothing of the capture.
     """
-    cuts = [defect for defect in defects if defect.endswith(CUT)]
-    is_whole = bool(recipe) and not cuts and (interfaces["dropped"] == 0).fill_null(False).all()
-    whole = associations.filter(pl.col("handshake") & is_whole).select("association")
+    cuts = _cuts(defects)
+    whole = is_whole(interfaces, events, recipe, defects)
+    lossless = bool(recipe) and not cuts and _counted_none(interfaces)
+    known = associations.filter((pl.col("handshake") & lossless) | whole).select("association")
     signs = [
         unseen.select(
             *ENDPOINT,
@@ -53,10 +56,10 @@ def completeness(
         _of_answers(packets, chunks, heartbeats),
     ]
     reasons = [
-        _of_handshake(associations),
+        _of_handshake(associations, whole),
         _of_end(associations),
         _of_capture(interfaces, packets, associations, cuts),
-        *(part.join(whole, on="association", how="anti", maintain_order="left") for part in signs),
+        *(part.join(known, on="association", how="anti", maintain_order="left") for part in signs),
         _of_directions(packets, endpoints),
         _counted(
             packets.filter(pl.col("captured_length") < pl.col("length")),
@@ -70,7 +73,25 @@ def completeness(
     )
 
 
-def _of_handshake(associations: pl.DataFrame) -> pl.DataFrame:
+def is_whole(
+    interfaces: pl.DataFrame, events: pl.DataFrame, recipe: Mapping[str, Any], defects: Sequence[str]
+) -> bool:
+    """Whether sctpinspect recorded all that its hosts ever sent: from before their first call to the end."""
+    ended = (events["name"] == RECORDING_ENDED).any()
+    return bool(recipe) and bool(ended) and not _cuts(defects) and _counted_none(interfaces)
+
+
+def _cuts(defects: Sequence[str]) -> list[str]:
+    return [defect for defect in defects if defect.endswith(CUT)]
+
+
+def _counted_none(interfaces: pl.DataFrame) -> bool:
+    """Whether the capture states that it dropped nothing."""
+    return bool((interfaces["dropped"] == 0).fill_null(False).all())
+
+
+def _of_handshake(associations: pl.DataFrame, whole: bool) -> pl.DataFrame:
+    starts = "its packets start after" if whole else "the capture starts after"
     return associations.filter(~pl.col("handshake")).select(
         "association",
         side=None,
@@ -78,8 +99,8 @@ def _of_handshake(associations: pl.DataFrame) -> pl.DataFrame:
         reason=pl.when(pl.col("init_frame").is_not_null())
         .then(pl.lit("no INIT_ACK is in the capture"))
         .when(pl.col("init_ack_frame").is_not_null())
-        .then(pl.lit("the capture starts after the INIT"))
-        .otherwise(pl.lit("the capture starts after the handshake")),
+        .then(pl.lit(f"{starts} the INIT"))
+        .otherwise(pl.lit(f"{starts} the handshake")),
         frame="first_frame",
     )
 
@@ -106,8 +127,10 @@ def _of_end(associations: pl.DataFrame) -> pl.DataFrame:
 def _of_capture(
     interfaces: pl.DataFrame, packets: pl.DataFrame, associations: pl.DataFrame, cuts: Sequence[str]
 ) -> pl.DataFrame:
-    """What concerns the capture as a whole, and thus its associations."""
+    """What concerns the capture as a whole, and thus its associations; without any, its calls (null)."""
     known = associations.select("association")
+    if known.is_empty():
+        known = pl.DataFrame({"association": [None]}, known.schema)
     name = pl.coalesce("name", pl.col("interface").cast(pl.String))
     dropped = interfaces.filter(pl.col("dropped") > 0).select(
         kind=pl.lit("frames_dropped"),
@@ -117,6 +140,8 @@ def _of_capture(
         pl.lit("file_cut").alias("kind"), "reason"
     )
     used = packets.select("association", "interface").drop_nulls().unique(maintain_order=True)
+    if packets.is_empty():
+        used = known.join(interfaces.select("interface"), how="cross")
     uncounted = used.join(
         interfaces.filter(pl.col("dropped").is_null()), on="interface", maintain_order="left"
     ).select(

@@ -31,9 +31,9 @@ def receives(
     made = received(calls)
     told = (
         made.join(
-            chunks.filter(pl.col("message").is_not_null()).select(
-                "association", peer(), "tsn", told="message"
-            ),
+            chunks.filter(pl.col("message").is_not_null())
+            .unique([*ENDPOINT, "tsn"], keep="first", maintain_order=True)
+            .select("association", peer(), "tsn", told="message"),
             on=[*ENDPOINT, "tsn"],
         )
         .unique("call", keep="first")

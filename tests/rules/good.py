@@ -14,7 +14,7 @@ import builders as b
 
 from sctpinspect.journal.digest import digest
 from sctpinspect.journal.entry import RECORDING_ENDED, Call, Event
-from sctpinspect.protocol import DataFlag
+from sctpinspect.protocol import ChunkType, DataFlag, ParameterType
 from sctpinspect.protocol.serial import add
 
 MS = b.MILLISECOND
@@ -384,6 +384,7 @@ def one_to_one() -> Story:
     with story.call("a", 2, "shutdown", 6000, how="SHUT_WR"):
         association.shut_down()
     story.calls_only("a", 2, "close", 6000)
+    story.calls_only("b", 3, "recv", 7000, size=65_536, result={"flags": [], **given(b"")})
     story.calls_only("b", 3, "close", 7000)
     story.calls_only("b", 2, "close", 7000)
     farewell(story)
@@ -427,6 +428,63 @@ def aborted() -> Story:
     return story
 
 
+def ended() -> Story:
+    """An address is added, a message read in parts, SCTP_EOF; a linger time of 0; at last nobody answers."""
+    story = Story()
+    extensions = b.parameter(ParameterType.SUPPORTED_EXTENSIONS, bytes([ChunkType.ASCONF]))
+    client = Side("a", 11, HOSTS["a"][:2], 8201, 0xA5, 50, [extensions], streams=(10, 10))
+    server = Side("b", 11, HOSTS["b"][:1], 9200, 0xB5, 90, [extensions], streams=(10, 10))
+    association = Association(story, (client, server))
+    story.calls_only("b", 11, "socket", family="AF_INET", type="SOCK_SEQPACKET")
+    story.calls_only("b", 11, "bind", 9200, address=server.addresses[0], port=9200)
+    story.calls_only("b", 11, "listen", 9200, backlog=5)
+    story.calls_only("a", 11, "socket", family="AF_INET", type="SOCK_SEQPACKET")
+    story.calls_only("a", 11, "bind", 8201, address=client.addresses[0], port=8201)
+    with association.sending(0, b"hello"):
+        association.set_up()
+    association.send(0, association.data(0, b"hello"))
+    association.sack(1)
+    for part, flags in ((b"hel", []), (b"lo", ["MSG_EOR"])):
+        told = {"stream": 0, "ssn": 0, "ppid": 0, "tsn": 50, "unordered": False, "association_id": 1}
+        whence = {"address": client.addresses[0], "port": 8201}
+        result = {"flags": flags, **whence, **told, **given(part)}
+        story.calls_only("b", 11, "recvmsg", 9200, size=3, result=result)
+    added = {"addresses": client.addresses[1:], "port": 8201, "flags": "SCTP_BINDX_ADD_ADDR"}
+    with story.call("a", 11, "sctp_bindx", 8201, **added):
+        new = b.parameter(ParameterType.ADD_IP_ADDRESS, bytes(4) + b.address_parameter(HOSTS["a"][1]))
+        association.send(0, b.asconf(50, b.address_parameter(HOSTS["a"][0]), new))
+        association.send(1, b.asconf(50, type=ChunkType.ASCONF_ACK))
+    story.wait(600)
+    with association.sending(0, b"", flags=["SCTP_EOF"]):
+        association.shut_down()
+    story.calls_only("a", 11, "close", 8201)
+
+    lingering = Side("a", 12, HOSTS["a"][:1], 8202, 0xA6, 60, streams=(10, 10))
+    association = Association(
+        story, (lingering, Side("b", 11, HOSTS["b"][:1], 9200, 0xB6, 70, streams=(10, 10)))
+    )
+    story.calls_only("a", 12, "socket", family="AF_INET", type="SOCK_STREAM")
+    linger = {"level": "SOL_SOCKET", "option": "SO_LINGER", "value": {"l_onoff": 1, "l_linger": 0}}
+    story.calls_only("a", 12, "setsockopt", **linger)
+    with story.call("a", 12, "connect", 8202, address="10.1.0.2", port=9200):
+        association.set_up()
+    with story.call("a", 12, "close", 8202):
+        association.send(0, b.abort(b.user_initiated_abort()))
+    story.calls_only("b", 11, "close", 9200)
+
+    story.wait(1000)
+    alone = Side("a", 13, HOSTS["a"][:1], 8203, 0xA7, 60)
+    association = Association(story, (alone, Side("b", 13, HOSTS["b"][:1], 9299, 0, 1)))
+    story.calls_only("a", 13, "socket", family="AF_INET", type="SOCK_STREAM")
+    with story.call("a", 13, "connect", 8203, "ETIMEDOUT", address="10.1.0.2", port=9299):
+        association.init()
+        story.wait(100)
+        association.init()
+        story.wait(200)
+    story.calls_only("a", 13, "close", 8203)
+    return story
+
+
 def late() -> Story:
     """A capture that begins when the association is long established."""
     story = Story(recipe={})
@@ -442,5 +500,6 @@ CAPTURES: dict[str, Callable[[], Story]] = {
     "multihoming": multihoming,
     "one_to_one": one_to_one,
     "aborted": aborted,
+    "ended": ended,
     "late": late,
 }

@@ -35,7 +35,7 @@ from rules.altering import (
     u16,
     u32,
 )
-from rules.good import CAPTURES, HOSTS, MS, Story
+from rules.good import CAPTURES, HOSTS, MS, Story, given
 from rules.verdicts import broken, judged
 
 from sctpinspect.journal.digest import digest
@@ -263,6 +263,62 @@ def _(story):
 @alteration("rfc6458/5.3.4/snd-abort", "aborted")
 def _(story):
     return change(story, find(story, T.ABORT), chunks=[b.abort()])
+
+
+@alteration("rfc6458/5.3.4/snd-abort", "aborted")
+def another_reason_than_the_one_given(story):
+    return change(story, find(story, T.ABORT), chunks=[b.abort(b.user_initiated_abort(b"no idea"))])
+
+
+@alteration("rfc6458/5.3.4/snd-eof", "ended")
+def _(story):
+    remove(story, find(story, T.SHUTDOWN_ACK), find(story, T.SHUTDOWN_COMPLETE))
+    return change(story, find(story, T.SHUTDOWN), chunks=[b.abort()])
+
+
+@alteration("rfc6458/8.1.4/linger-zero-abort", "ended")
+def _(story):
+    abort = find(story, T.ABORT)
+    like = {"source": B[0], "destination": A[0], "source_port": 9200, "destination_port": 8202, "tag": 0xA6}
+    shutdown = change(story, insert(story, abort, b.shutdown(69)), time_ns=abort.time_ns - 60_000)
+    change(story, insert(story, abort, b.shutdown_ack()), time_ns=abort.time_ns - 30_000, **like)
+    change(story, abort, chunks=[b.shutdown_complete()])
+    return shutdown
+
+
+@alteration("rfc6458/4.1.5/connect-timed-out", "ended")
+def _(story):
+    last = find(story, T.INIT, -1)
+    ends = {"source": B[0], "destination": A[0], "source_port": 9299, "destination_port": 8203, "tag": 0xA7}
+    return append(story, b.abort(), time_ns=last.time_ns + MS, **ends)
+
+
+@alteration("rfc6458/4.1.7/end-of-file", "one_to_one")
+def _(story):
+    shutdown, ended = find(story, T.SHUTDOWN), call(story, "recv")
+    return alter(story, ended, start_ns=shutdown.time_ns - 20, end_ns=shutdown.time_ns - 10)
+
+
+@alteration("rfc6458/3.1.4/recv-parts-add-up", "ended")
+def a_part_too_short(story):
+    result(story, call(story, "recvmsg"), **given(b"he"))
+    return find(story, T.DATA)
+
+
+@alteration("rfc6458/3.1.4/recv-parts-add-up", "ended")
+def the_end_of_the_record_too_soon(story):
+    parts = [call(story, "recvmsg", number) for number in (0, 1)]
+    result(story, parts[1], flags=[])
+    between = parts[0]._replace(start_ns=parts[0].end_ns, end_ns=parts[0].end_ns + 1)
+    story.calls.append(between._replace(result={**between.result, "flags": ["MSG_EOR"]}))
+    return find(story, T.DATA)
+
+
+@alteration("rfc6458/9.1/bindx-changes-association", "ended")
+def _(story):
+    told = call(story, "sctp_bindx")
+    remove(story, find(story, T.ASCONF), find(story, T.ASCONF_ACK))
+    return told
 
 
 @alteration("rfc6458/5.3.4/snd-ppid", "multihoming")

@@ -24,6 +24,14 @@ GOOD = [
     "implicit:ipv6",
     "slow_reader:",
     "dead_peer:",
+    "ends:",
+    "parts:",
+    "timed_out:",
+    "refused:",
+    "echo:",
+    "peeled:",
+    "streams:",
+    "add_address:",
 ]
 FAILING = ["broken:", "port_in_use:", "wrong_family:"]
 

@@ -30,8 +30,9 @@ def bind_port_and_address(t: View) -> Judgement:
     ports = bound.filter(pl.col("bound_port") > 0)
     alone = bound.filter((pl.col("name") == "bind").all().over(ENDPOINT))
     specific = alone.filter(~pl.col("address").is_in(WILDCARDS))
+    told = announced(t).filter(pl.col("learned_from").cast(pl.String) != "asconf")
     others = specific.join(
-        announced(t).select(*ENDPOINT, other="address"), on=ENDPOINT, maintain_order="left"
+        told.select(*ENDPOINT, other="address"), on=ENDPOINT, maintain_order="left"
     ).filter(pl.col("other") != pl.col("address"))
     wrong_ports = ports.filter(pl.col("used_port") != pl.col("bound_port"))
     columns = [*ENDPOINT, "call", "frame", "expected", "actual"]

@@ -4,7 +4,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import SOCKET, WILDCARDS, succeeded
+from sctpinspect.rules.calls import SOCKET, WILDCARDS, begun_before, succeeded
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.associations import is_type
 
@@ -33,17 +33,23 @@ def listen_accepts_init(t: View) -> Judgement:
         succeeded(t, "listen")
         .filter(pl.col("arguments").str.json_path_match("$.backlog") != "0")
         .join(closed, on=SOCKET, how="left", maintain_order="left")
-        .select("host", "socket", "call", "closed_ns", port="local_port", listening_ns="end_ns")
+        .select(
+            *[*SOCKET, "call"],
+            port="local_port",
+            start_ns="end_ns",
+            end_ns=pl.col("closed_ns").fill_null((1 << 63) - 1),
+        )
     )
     bound = (
         succeeded(t, "bind", "sctp_bindx")
-        .select(*SOCKET, address=pl.concat_list("address", pl.col("addresses").fill_null([])))
-        .group_by(SOCKET)
-        .agg(bound=pl.col("address").explode().drop_nulls())
+        .select(*SOCKET, destination=pl.concat_list("address", pl.col("addresses").fill_null([])))
+        .explode("destination")
+        .drop_nulls()
+        .unique()
     )
-    is_bound = (
-        pl.col("bound").list.set_intersection(pl.concat_list("destination", pl.lit(WILDCARDS))).list.len() > 0
-    )
+    anywhere = bound.filter(pl.col("destination").is_in(WILDCARDS)).select(SOCKET)
+    unbound = listening.join(bound, on=SOCKET, how="anti").select(SOCKET)
+    any_address = pl.concat([anywhere, unbound]).unique()
     responders = t.endpoints.filter(pl.col("side") == 1).select("association", "side", "host", "port")
     inits = (
         t.chunks.filter(is_type(ChunkType.INIT) & (pl.col("side") == 0))
@@ -55,16 +61,21 @@ def listen_accepts_init(t: View) -> Judgement:
         .unique("association", keep="first", maintain_order=True)
         .select("association", "frame", "chunk", "type_name")
     )
-    subjects = (
-        responders.join(inits, on="association", maintain_order="left")
-        .join(answers, on="association", maintain_order="left")
-        .join(listening, on=["host", "port"], maintain_order="left")
-        .join(bound, on=SOCKET, how="left", maintain_order="left")
-        .filter(is_bound.fill_null(True))
-        .filter(
-            (pl.col("init_ns") >= pl.col("listening_ns"))
-            & (pl.col("init_ns") < pl.col("closed_ns")).fill_null(True)
-        )
+    asked = responders.join(inits, on="association", maintain_order="left").join(
+        answers, on="association", maintain_order="left"
+    )
+    by_port = begun_before(asked, listening, "init_ns", ["host", "port"])
+    subjects = by_port.join(listening.select("call", "socket"), on="call", maintain_order="left").filter(
+        pl.col("init_ns") < pl.col("latest_end_ns")
+    )
+    reached = pl.concat(
+        [
+            subjects.join(bound, on=[*SOCKET, "destination"], how="semi"),
+            subjects.join(any_address, on=SOCKET, how="semi"),
+        ]
+    )
+    subjects = subjects.join(
+        reached.select("association"), on="association", how="semi", maintain_order="left"
     )
     violations = subjects.filter(pl.col("type_name") == "ABORT")
     return Judgement(subjects, found(violations, "INIT ACK", "ABORT in answer to the INIT"))

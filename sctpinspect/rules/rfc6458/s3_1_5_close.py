@@ -3,9 +3,9 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import SOCKET, causes_no_packet, ending, succeeded
+from sctpinspect.rules.calls import begun_before, causes_no_packet, ending, left_over, succeeded
 from sctpinspect.rules.queries import found
-from sctpinspect.tables.associations import ENDPOINT, peer
+from sctpinspect.tables.associations import ENDPOINT
 
 
 @rule(
@@ -22,19 +22,16 @@ def close_graceful(t: View) -> Judgement:
     no ABORT before it.
     Why it matters: only so all data still on its way is delivered.
     What the capture must contain: the journal, and the end of the association.
-    Known exceptions: with SO_LINGER, with data that was received and not read (Linux then aborts), with own
-    data that was never acknowledged (the peer may be gone), and after the peer's SHUTDOWN or ABORT nothing is
-    judged.
+    Known exceptions: with SO_LINGER or SCTP_ABORT, with data that was received and not read (Linux then
+    aborts), with own data that was never acknowledged (the peer may be gone), after the peer's SHUTDOWN or
+    ABORT, nothing is judged.
     References: RFC 6458 §3.1.5; RFC 6458 §4.1.6; RFC 9260 §9.2.
     """
-    lingering = succeeded(t, "setsockopt").filter(pl.col("option") == "SO_LINGER").select(SOCKET)
-    unread = t.messages.filter(pl.col("receive_call").is_null()).select("association", side=peer())
-    unacknowledged = t.messages.filter(pl.col("acked_frame").is_null()).select(ENDPOINT)
-    closes = succeeded(t, "close").join(lingering, on=SOCKET, how="anti", maintain_order="left")
-    left_over = pl.concat([unread, unacknowledged])
-    subjects = ending(t, closes).join(left_over, on=ENDPOINT, how="anti", maintain_order="left")
-    violations = subjects.filter(pl.col("said") == "ABORT")
-    return Judgement(subjects, found(violations, "SHUTDOWN", "ABORT after close()"))
+    subjects = ending(t, succeeded(t, "close")).join(
+        left_over(t), on=ENDPOINT, how="anti", maintain_order="left"
+    )
+    violations = subjects.filter(pl.col("said").is_in(["ABORT", "nothing"]))
+    return Judgement(subjects, found(violations, "SHUTDOWN", pl.format("{} after close()", "said")))
 
 
 @rule(
@@ -57,12 +54,17 @@ def close_no_packet(t: View) -> Judgement:
     References: RFC 6458 §3.1.5; RFC 6458 §4.1.6.
     """
     closes = succeeded(t, "close")
-    lives = t.associations.select("association", "first_ns", over_ns="end_ns")
-    is_over = (pl.col("over_ns") <= pl.col("start_ns")).fill_null(False)
-    alive = (
-        closes.drop(ENDPOINT)
-        .join(t.endpoints, left_on=["host", "local_port"], right_on=["host", "port"], maintain_order="left")
-        .join(lives, on="association", maintain_order="left")
-        .filter((pl.col("first_ns") <= pl.col("end_ns")) & ~is_over)
+    never = pl.lit((1 << 63) - 1, pl.Int64)
+    lives = t.associations.select(
+        "association", start_ns="first_ns", end_ns=pl.col("end_ns").fill_null(never), call="association"
     )
-    return causes_no_packet(t, closes.join(alive, on="call", how="anti", maintain_order="left"))
+    of_ports = t.endpoints.select("association", "host", local_port="port").join(lives, on="association")
+    alive = begun_before(
+        closes.select("host", "local_port", "start_ns", "end_ns", of="call"),
+        of_ports.drop_nulls("host"),
+        "end_ns",
+        ["host", "local_port"],
+    ).filter(pl.col("latest_end_ns") > pl.col("start_ns"))
+    return causes_no_packet(
+        t, closes.join(alive.select(call="of"), on="call", how="anti", maintain_order="left")
+    )

@@ -3,8 +3,9 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import argument, causes_no_packet, ending, succeeded
+from sctpinspect.rules.calls import argument, causes_no_packet, ending, left_over, succeeded
 from sctpinspect.rules.queries import found
+from sctpinspect.tables.associations import ENDPOINT
 
 
 @rule(
@@ -21,12 +22,14 @@ def shutdown_wr(t: View) -> Judgement:
     no ABORT before it.
     Why it matters: the peer learns so that no more data comes.
     What the capture must contain: the journal, and the end of the association.
-    Known exceptions: after the peer's SHUTDOWN or ABORT nothing is judged.
+    Known exceptions: where the side leaves data unread or its own was never acknowledged, where it also sends
+    with SCTP_ABORT or closes with a linger time, and after the peer's SHUTDOWN or ABORT nothing is judged.
     References: RFC 6458 §4.1.7; RFC 9260 §9.2.
     """
-    subjects = ending(t, succeeded(t, "shutdown").filter(argument("how").is_in(["SHUT_WR", "SHUT_RDWR"])))
-    violations = subjects.filter(pl.col("said") == "ABORT")
-    return Judgement(subjects, found(violations, "SHUTDOWN", "ABORT after shutdown()"))
+    calls = succeeded(t, "shutdown").filter(argument("how").is_in(["SHUT_WR", "SHUT_RDWR"]))
+    subjects = ending(t, calls).join(left_over(t), on=ENDPOINT, how="anti", maintain_order="left")
+    violations = subjects.filter(pl.col("said").is_in(["ABORT", "nothing"]))
+    return Judgement(subjects, found(violations, "SHUTDOWN", pl.format("{} after shutdown()", "said")))
 
 
 @rule(

@@ -2,9 +2,10 @@
 
 import polars as pl
 
+from sctpinspect.journal.digest import digest
 from sctpinspect.protocol import CauseCode, ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import SOCKET, succeeded
+from sctpinspect.rules.calls import SOCKET, first_since, succeeded
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 from sctpinspect.tables.calls import SENDS
@@ -95,7 +96,8 @@ def _told(t: View, name: str, default: object) -> pl.LazyFrame:
 def snd_abort(t: View) -> Judgement:
     """A send with SCTP_ABORT ends the association with ABORT, cause "User-Initiated Abort".
 
-    What it checks: that the side sends ABORT with T clear and that cause, and no SHUTDOWN.
+    What it checks: that the side sends ABORT with T clear and that cause, which carries the bytes given, and
+    no SHUTDOWN.
     Why it matters: the peer's user learns that the end was wanted, and why.
     What the capture must contain: the journal of the sender.
     Known exceptions: none.
@@ -106,22 +108,24 @@ def snd_abort(t: View) -> Judgement:
         & pl.col("errno").is_null()
         & pl.col("association").is_not_null()
         & pl.col("arguments").str.contains('"SCTP_ABORT"', literal=True)
-    ).select(*ENDPOINT, "call", "start_ns")
+    ).select(*ENDPOINT, "call", "start_ns", given="digest")
+    carried = pl.col("value").map_elements(digest, pl.UInt32)
     wanted = (
-        t.causes.filter(pl.col("code") == CauseCode.USER_INITIATED_ABORT).select("packet", "chunk").unique()
+        t.causes.filter(pl.col("code") == CauseCode.USER_INITIATED_ABORT)
+        .unique(["packet", "chunk"], keep="first", maintain_order=True)
+        .select("packet", "chunk", carried=carried)
     )
     closing = (
         t.chunks.filter(is_type(ChunkType.ABORT, ChunkType.SHUTDOWN) & pl.col("association").is_not_null())
         .join(wanted.with_columns(wanted=True), on=["packet", "chunk"], how="left", maintain_order="left")
-        .select(*ENDPOINT, "frame", "chunk", "time_ns", "type_name", "wanted", "tag_reflected")
+        .select(*ENDPOINT, "frame", "chunk", "time_ns", "type_name", "wanted", "carried", "tag_reflected")
     )
-    subjects = (
-        calls.join(closing, on=ENDPOINT, maintain_order="left")
-        .filter(pl.col("time_ns") >= pl.col("start_ns"))
-        .unique("call", keep="first", maintain_order=True)
+    subjects = first_since(calls, closing, "time_ns", ENDPOINT)
+    same = (pl.col("carried") == pl.col("given")).fill_null(True)
+    right = (
+        (pl.col("type_name") == "ABORT") & pl.col("wanted").fill_null(False) & same & ~pl.col("tag_reflected")
     )
-    right = (pl.col("type_name") == "ABORT") & pl.col("wanted").fill_null(False) & ~pl.col("tag_reflected")
-    actual = pl.format("{} without that cause, or with T set", "type_name")
+    actual = pl.format("{} without that cause, with other bytes in it, or with T set", "type_name")
     return Judgement(
         subjects, found(subjects.filter(~right), "ABORT with cause User-Initiated Abort", actual)
     )

@@ -21,12 +21,13 @@ def rcvinfo_fields(t: View) -> Judgement:
     Why it matters: the application acts on them.
     What the capture must contain: the journal of the receiver, with SCTP_RCVINFO or SCTP_SNDRCV switched on.
     Known exceptions: the SSN of an unordered message means nothing; of I_DATA it is the low half of the MID;
-    the TSN may be that of any fragment.
+    the TSN may be that of any fragment; a message not whole in the capture is not judged.
     References: RFC 6458 §5.3.5; RFC 6458 §5.3.2; RFC 6458 §9.8.
     """
     subjects = t.received_messages.filter(
         pl.col("call").is_not_null()
         & pl.col("message").is_not_null()
+        & pl.col("complete")
         & pl.any_horizontal(pl.col(f"got_{name}").is_not_null() for name in FIELDS)
     )
     ssn = pl.coalesce(pl.col("ssn").cast(pl.UInt32), pl.col("mid") % (1 << 16))

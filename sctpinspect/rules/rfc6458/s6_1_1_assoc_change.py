@@ -4,47 +4,49 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import number, result, streams_are_negotiated
-from sctpinspect.rules.queries import found
-from sctpinspect.tables.associations import is_type, peer
+from sctpinspect.rules.calls import number, result, streams_are_negotiated, untraced
+from sctpinspect.rules.queries import either, found
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
+
+ECHO_AND_ACK = [ChunkType.COOKIE_ECHO, ChunkType.COOKIE_ACK]
 
 
 def _notified(t: View, state: str) -> pl.LazyFrame:
-    return t.calls.filter(
-        (pl.col("notification") == "SCTP_ASSOC_CHANGE")
-        & (pl.col("state") == state)
-        & pl.col("association").is_not_null()
-    )
+    return t.calls.filter((pl.col("notification") == "SCTP_ASSOC_CHANGE") & (pl.col("state") == state))
 
 
 @rule(
     "rfc6458/6.1.1/notify-comm-up",
     level=Level.MUST,
     cites=["RFC 6458 §6.1.1", "RFC 9260 §5.1"],
-    needs=[Need.HANDSHAKE],
+    to_fail=[Need.HANDSHAKE],
 )
 def notify_comm_up(t: View) -> Judgement:
     """SCTP_COMM_UP comes once the association is established.
 
     What it checks: that the responder is told after COOKIE ECHO, the initiator after COOKIE ACK.
     Why it matters: what is sent before that may go nowhere.
-    What the capture must contain: the journal with notifications, and the handshake.
+    What the capture must contain: the journal with notifications, and the handshake. COOKIE ECHO and COOKIE
+    ACK can be told to be missing only in a whole recording of the sandbox.
     Known exceptions: none.
     References: RFC 6458 §6.1.1; RFC 9260 §5.1.
     """
     moments = (
-        t.chunks.filter(
-            is_type(ChunkType.COOKIE_ECHO, ChunkType.COOKIE_ACK) & pl.col("association").is_not_null()
-        )
+        t.chunks.filter(is_type(*ECHO_AND_ACK) & pl.col("association").is_not_null())
         .with_columns(side=peer())
-        .unique(["association", "side"], keep="first", maintain_order=True)
-        .select("association", "side", "frame", "chunk", "time_ns", "type_name")
+        .unique(ENDPOINT, keep="first", maintain_order=True)
+        .select(*ENDPOINT, "frame", "chunk", "time_ns", "type_name")
     )
-    calls = _notified(t, "SCTP_COMM_UP").select("association", "side", "call", "end_ns")
-    subjects = calls.join(moments, on=["association", "side"], maintain_order="left")
-    violations = subjects.filter(pl.col("end_ns") <= pl.col("time_ns"))
-    expected = pl.format("the notification after {}", "type_name")
-    return Judgement(subjects, found(violations, expected, "it came before"))
+    calls = _notified(t, "SCTP_COMM_UP")
+    subjects = calls.select(*ENDPOINT, "call", "end_ns").join(moments, on=ENDPOINT, maintain_order="left")
+    early = subjects.filter(pl.col("end_ns") <= pl.col("time_ns"))
+    others = calls.join(subjects, on="call", how="anti", maintain_order="left")
+    silent = untraced(t, others, t.chunks.filter(is_type(*ECHO_AND_ACK)), "source", pl.lit(0))
+    violations = [
+        found(early, pl.format("the notification after {}", "type_name"), "it came before"),
+        found(silent, "the notification after COOKIE ECHO or COOKIE ACK", "there is none from the peer"),
+    ]
+    return Judgement(either(subjects, silent), either(*violations))
 
 
 @rule(

@@ -3,6 +3,7 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, View, rule
+from sctpinspect.rules.calls import first_since
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.associations import ENDPOINT
 from sctpinspect.tables.calls import SENDS
@@ -27,11 +28,8 @@ def send_failed_no_data(t: View) -> Judgement:
     unsent = t.sent_messages.filter(pl.col("call").is_null() & pl.col("digest").is_not_null()).select(
         *ENDPOINT, "length", "digest", "frame", "chunk", "first_ns"
     )
-    violations = (
-        subjects.select(*ENDPOINT, "call", "errno", "length", "digest", "start_ns")
-        .join(unsent, on=[*ENDPOINT, "length", "digest"], maintain_order="left")
-        .filter(pl.col("first_ns") > pl.col("start_ns"))
-    )
+    failed = subjects.select(*ENDPOINT, "call", "errno", "length", "digest", "start_ns")
+    violations = first_since(failed, unsent, "first_ns", [*ENDPOINT, "length", "digest"])
     return Judgement(
         subjects, found(violations, "no DATA", pl.format("its message, though the call failed: {}", "errno"))
     )
