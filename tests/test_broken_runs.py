@@ -222,3 +222,80 @@ def test_a_sack_of_what_was_never_sent(good, broken_by):
 def test_an_initiate_tag_in_the_header_of_an_init(good, broken_by):
     init = chunk(good, ChunkType.INIT)
     assert "rfc9260/8.5.1/init-vtag-zero" in broken_by(init["frame"], put(4, b"\0\0\0\1"))
+
+
+HANDSHAKE = [ChunkType.INIT, ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO, ChunkType.COOKIE_ACK]
+
+
+def without(good, *types: ChunkType) -> bytes:
+    """The recording without the packets that hold a chunk of these types; its counters stay."""
+    file = GOOD.read_bytes()
+    frames = good.chunks.filter(pl.col("type").is_in(types))["frame"].unique().sort(descending=True)
+    for frame in frames:
+        file = edited(file, frame, lambda packet: None)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("types", "rules"),
+    [
+        ([ChunkType.INIT], {"rfc6458/9.9/connectx-tries-all-addresses", "rfc9260/5.1/handshake-in-order"}),
+        ([ChunkType.INIT_ACK], {"rfc9260/5.1/handshake-in-order", "rfc9260/5.1/init-is-answered"}),
+        (
+            [ChunkType.COOKIE_ECHO],
+            {
+                "rfc6458/6.1.1/notify-comm-up",
+                "rfc9260/5.1/cookie-echo-follows-init-ack",
+                "rfc9260/5.1/handshake-in-order",
+            },
+        ),
+        (
+            [ChunkType.COOKIE_ACK],
+            {
+                "rfc6458/4.1.5/connect-returns-established",
+                "rfc6458/6.1.1/notify-comm-up",
+                "rfc9260/5.1/cookie-ack-answers-echo",
+                "rfc9260/5.1/handshake-in-order",
+            },
+        ),
+        (
+            HANDSHAKE,
+            {
+                "rfc6458/6.1.1/notify-comm-up",
+                "rfc6458/9.9/connectx-tries-all-addresses",
+                "rfc9260/5.1/handshake-in-order",
+            },
+        ),
+        (
+            [ChunkType.SHUTDOWN],
+            {"rfc6458/6.1.5/notify-shutdown-event", "rfc9260/9.2/shutdown-in-order"},
+        ),
+        (
+            [ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK, ChunkType.SHUTDOWN_COMPLETE],
+            {"rfc6458/3.1.5/close-graceful", "rfc6458/6.1.5/notify-shutdown-event"},
+        ),
+        (
+            list(ChunkType),
+            {
+                "rfc6458/3.1.4/recv-equals-data",
+                "rfc6458/6.1.1/notify-comm-up",
+                "rfc6458/9.9/connectx-tries-all-addresses",
+            },
+        ),
+    ],
+    ids=lambda case: "+".join(type.name for type in case[:4]) if isinstance(case, list) else "",
+)
+def test_packets_that_a_whole_recording_cannot_lack(good, tmp_path, types, rules):
+    (tmp_path / "broken.pcapng").write_bytes(without(good, *types))
+    verdict = sctpinspect.read(tmp_path / "broken.pcapng").verify()
+    assert set(verdict.findings["rule"]) == rules
+
+
+def test_each_heartbeat_ack_is_missed(good, broken_by):
+    beats = good.heartbeats.drop_nulls("ack_frame")
+    assert len(beats) >= 12
+    for beat in beats.iter_rows(named=True):
+        broken = broken_by(beat["ack_frame"], lambda packet: None)
+        assert broken.pop("rfc9260/8.3/hb-ack-sent") == [beat["frame"]]
+        # without the first answer from an address it was not confirmed when the program was told so
+        assert set(broken) <= {"rfc6458/6.1.2/notify-addr-change"}

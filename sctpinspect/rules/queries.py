@@ -184,6 +184,25 @@ def first_inits(t: View) -> pl.LazyFrame:
     )
 
 
+def highest_sent(t: View) -> pl.LazyFrame:
+    """The `highest` TSN sent up to each packet with DATA, where the initial TSN is known.
+
+    In order of packets; `side` is not the sender's but that of its peer, which acknowledges it.
+    """
+    data = t.chunks.filter(is_type(*USER_DATA) & pl.col("association").is_not_null())
+    return (
+        beside_own(data, t.endpoints, base="initial_tsn")
+        .with_columns(sent=steps(pl.col("base"), pl.col("tsn")).cum_max().over(ENDPOINT))
+        .select(
+            "packet",
+            "association",
+            peer(),
+            highest=((pl.col("base") + pl.col("sent")) % (1 << 32)).cast(pl.UInt32),
+        )
+        .sort("packet")
+    )
+
+
 def unanswered_inits(t: View) -> pl.LazyFrame:
     """`association`, `side` and `reason`: endpoints with more INITs than INIT ACKs for them in the capture.
 

@@ -31,7 +31,7 @@ def send_message_to_data(t: View) -> Judgement:
     References: RFC 6458 §3.1.4; RFC 6458 §4.1.8; RFC 9260 §6.9.
     """
     sent = t.sent_messages.filter(pl.col("call").is_not_null())
-    ended = t.associations.select("association", "end", "end_frame")
+    ended = t.associations.select("association", "end")
     limits = r'"time_to_live": ?[1-9]|"sinfo_timetolive": ?[1-9]|"SCTP_(DEFAULT_)?PRINFO"'
     partly_reliable = t.calls.filter(pl.col("arguments").str.contains(limits)).select(ENDPOINT)
     missing = (
@@ -49,7 +49,7 @@ def send_message_to_data(t: View) -> Judgement:
     violations = pl.concat(
         [
             found(
-                missing.with_columns(frame="end_frame", chunk=pl.lit(None, pl.UInt16)),
+                missing.with_columns(frame="call_frame", chunk=pl.lit(None, pl.UInt16)),
                 pl.format("a message of {} bytes", "sent_length"),
                 "no DATA of it up to the end of the association",
             ).select(columns),

@@ -47,7 +47,7 @@ def connect_errno(t: View) -> Judgement:
 
     What it checks: that an ABORT or an ICMP error from one of the addresses given came while the call ran.
     Why it matters: "refused" tells the user that the host is there and the port is closed.
-    What the capture must contain: the journal, no drops, and whole packets.
+    What the capture must contain: the journal, no drops, and whole packets until after the call.
     Known exceptions: none.
     References: RFC 6458 §4.1.5.
     """
@@ -59,7 +59,7 @@ def connect_errno(t: View) -> Judgement:
         .with_columns(peers=pl.coalesce("addresses", pl.concat_list("address")))
         .join(cut, how="cross", maintain_order="left")
     )
-    subjects = refused_calls.filter(~pl.col("is_cut"))
+    subjects = refused_calls.filter(~pl.col("is_cut") & (pl.col("end_ns") <= t.end_ns))
     unclear = refused_calls.filter("is_cut").select(
         "association", reason=pl.lit("packets are cut, among them perhaps the ABORT that refused")
     )

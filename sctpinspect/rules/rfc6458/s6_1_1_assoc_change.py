@@ -104,9 +104,12 @@ def notify_shutdown_comp(t: View) -> Judgement:
     subjects = calls.join(ends, on="association", maintain_order="left").join(
         acks, on="association", how="left", maintain_order="left"
     )
-    right = (pl.col("end") == "shutdown") & (pl.col("ack_ns") < pl.col("end_ns")).fill_null(False)
-    actual = pl.format("the notification; the association's end is {}", "end")
-    return Judgement(subjects, found(subjects.filter(~right), "the shutdown sequence before it", actual))
+    is_shut = pl.col("end") == "shutdown"
+    right = is_shut & (pl.col("ack_ns") < pl.col("end_ns")).fill_null(False)
+    actual = pl.when(is_shut).then(pl.lit("no SHUTDOWN ACK before it")).otherwise(pl.lit("an ABORT instead"))
+    return Judgement(
+        subjects, found(subjects.filter(~right), "the shutdown sequence before the notification", actual)
+    )
 
 
 @rule(

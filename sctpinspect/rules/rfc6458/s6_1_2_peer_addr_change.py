@@ -29,11 +29,9 @@ def notify_addr_change(t: View) -> Judgement:
         (pl.col("notification") == "SCTP_PEER_ADDR_CHANGE")
         & (pl.col("state") == "SCTP_ADDR_CONFIRMED")
         & pl.col("association").is_not_null()
-    ).select(*ENDPOINT, "call", "end_ns", address=result("notification.address"), call_frame="frame")
-    confirmed = t.paths.select(*ENDPOINT, "confirmed_frame", "confirmed_ns", address="destination")
-    subjects = calls.join(
-        confirmed, on=[*ENDPOINT, "address"], how="left", maintain_order="left"
-    ).with_columns(frame=pl.coalesce("confirmed_frame", "call_frame"))
+    ).select(*ENDPOINT, "call", "end_ns", "frame", address=result("notification.address"))
+    confirmed = t.paths.select(*ENDPOINT, "confirmed_ns", address="destination")
+    subjects = calls.join(confirmed, on=[*ENDPOINT, "address"], how="left", maintain_order="left")
     violations = subjects.filter((pl.col("confirmed_ns") >= pl.col("end_ns")).fill_null(True))
     expected = pl.format("a HEARTBEAT ACK for {} before it", "address")
     return Judgement(subjects, found(violations, expected, "the address was not confirmed yet"))

@@ -23,7 +23,8 @@ def bindx_add_before_setup(t: View) -> Judgement:
     Why it matters: the peer can use only the paths that it is told, and must not use others.
     What the capture must contain: the journal and the handshake, not cut.
     Known exceptions: an address of another family or scope (private, loopback, link-local) than the source
-    may be left out, since the peer may not reach it. Sockets also bound to a wildcard address are not judged.
+    may be left out, since the peer may not reach it, and the source itself, which the peer learns anyway.
+    Sockets also bound to a wildcard address are not judged.
     References: RFC 6458 §9.1; RFC 9260 §3.3.2.1; RFC 9260 §5.1.2.
     """
     calls = (

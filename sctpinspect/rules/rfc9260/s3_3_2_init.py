@@ -85,7 +85,7 @@ def a_rwnd_minimum(t: View) -> Judgement:
 def first_tsn_is_initial_tsn(t: View) -> Judgement:
     """The first DATA of a side has the initial TSN of its INIT or INIT ACK.
 
-    What it checks: the lowest TSN that each side used.
+    What it checks: the lowest TSN that each side used; where it is another one, its first DATA is at fault.
     Why it matters: the peer counts from the initial TSN; it takes DATA below it for a duplicate, above it for
     a gap.
     What the capture must contain: the handshake and DATA. A violation counts only where the capture states
@@ -93,7 +93,10 @@ def first_tsn_is_initial_tsn(t: View) -> Judgement:
     Known exceptions: associations with RE_CONFIG or FORWARD_TSN are left out.
     References: RFC 9260 §3.3.2; RFC 9260 §3.3.3.
     """
-    subjects = first_transmissions(t, *USER_DATA).unique(ENDPOINT, keep="first", maintain_order=True)
-    violations = subjects.filter(pl.col("position") != 0)
+    sent = first_transmissions(t, *USER_DATA)
+    subjects = sent.unique(ENDPOINT, keep="first", maintain_order=True)
+    first = sent.sort("packet", "chunk").unique(ENDPOINT, keep="first", maintain_order=True)
+    wrong = subjects.filter(pl.col("position") != 0).select(ENDPOINT)
+    violations = first.join(wrong, on=ENDPOINT, how="semi", maintain_order="left")
     expected = pl.format("TSN {}", "initial_tsn_of_side")
     return with_moved_numbers(t, subjects, found(violations, expected, pl.format("TSN {} first", "tsn")))

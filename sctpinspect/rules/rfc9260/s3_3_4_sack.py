@@ -5,15 +5,14 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.queries import (
-    USER_DATA,
-    beside_own,
     beside_peer,
     found,
+    highest_sent,
     moved_numbers,
     with_moved_numbers,
 )
 from sctpinspect.tables.acknowledgements import steps
-from sctpinspect.tables.associations import ENDPOINT, is_type, peer
+from sctpinspect.tables.associations import ENDPOINT, is_type
 
 
 @rule("rfc9260/3.3.4/sack-length-matches-counts", level=Level.MUST, cites=["RFC 9260 §3.3.4"])
@@ -96,11 +95,6 @@ def sack_only_sent_tsns(t: View) -> Judgement:
     unmoved = t.chunks.filter(pl.col("association").is_not_null()).join(
         moved_numbers(t), on="association", how="anti", maintain_order="left"
     )
-    sent = (
-        beside_own(unmoved.filter(is_type(*USER_DATA)), t.endpoints, base="initial_tsn")
-        .with_columns(sent=steps(pl.col("base"), pl.col("tsn")).cum_max().over(ENDPOINT))
-        .select("packet", "association", "sent", side=peer())  # beside the SACKs of its peer
-    )
     blocks = t.gap_blocks.select("packet", "chunk", claimed="end")
     acks = unmoved.filter(
         is_type(ChunkType.SACK, ChunkType.SHUTDOWN) & pl.col("cumulative_tsn").is_not_null()
@@ -113,10 +107,10 @@ def sack_only_sent_tsns(t: View) -> Judgement:
         ]
     ).sort("packet")
     violations = (
-        claims.join_asof(sent.sort("packet"), on="packet", by=ENDPOINT, check_sortedness=False)
-        .with_columns(claim=steps(pl.col("base"), pl.col("claimed")))
-        .filter(pl.col("claim") > pl.col("sent").fill_null(-1))
-        .with_columns(highest=(pl.col("base").cast(pl.Int64) + pl.col("sent").fill_null(-1)) % (1 << 32))
+        claims.join_asof(highest_sent(t), on="packet", by=ENDPOINT, check_sortedness=False)
+        .with_columns(pl.col("highest").fill_null((pl.col("base").cast(pl.Int64) - 1) % (1 << 32)))
+        .with_columns(claim=steps(pl.col("highest").cast(pl.UInt32), pl.col("claimed")))
+        .filter(pl.col("claim") > 0)
         .sort("claim", descending=True)
         .unique(["packet", "chunk"], keep="first", maintain_order=True)
     )

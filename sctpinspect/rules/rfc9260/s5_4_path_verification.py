@@ -60,9 +60,9 @@ def unconfirmed_address_restriction(t: View) -> Judgement:
     What it checks: packets to an address that neither set-up nor a HEARTBEAT ACK has confirmed yet. Allowed
     are HEARTBEAT (padded too), HEARTBEAT ACK, and COOKIE ECHO or COOKIE ACK bundled with a HEARTBEAT.
     Why it matters: a peer that lists addresses of others could have them flooded.
-    What the capture must contain: the handshake; to judge the initiator also the journal of the call that set
-    up the association, for the addresses that it names are confirmed. A violation counts only in a capture of
-    the sandbox.
+    What the capture must contain: the whole handshake; to judge the initiator also the journal of the call
+    that set up the association, for the addresses that it names are confirmed. A violation counts only in a
+    capture of the sandbox.
     Known exceptions: none.
     References: RFC 9260 §5.4.
     """
@@ -70,8 +70,9 @@ def unconfirmed_address_restriction(t: View) -> Judgement:
     probe = type.is_in([ChunkType.HEARTBEAT, ChunkType.HEARTBEAT_ACK, ChunkType.PAD])
     bundled = type.is_in([ChunkType.COOKIE_ECHO, ChunkType.COOKIE_ACK]) & (type == ChunkType.HEARTBEAT).any()
     opening = is_type(ChunkType.INIT, ChunkType.INIT_ACK)
+    confirming = t.associations.filter(pl.col("cookie_echo_frame").is_not_null()).select("association")
     packets = (
-        t.chunks.filter(pl.col("association").is_not_null())
+        t.chunks.join(confirming, on="association", how="semi", maintain_order="left")
         .group_by("packet", "frame", *PATH, maintain_order=True)
         .agg(probes=(probe | bundled).all(), opens=opening.any())
         .filter(~pl.col("opens"))

@@ -11,6 +11,7 @@ from sctpinspect.rules.queries import (
     acknowledged,
     acknowledged_late,
     found,
+    highest_sent,
     moved_numbers,
     with_moved_numbers,
 )
@@ -54,7 +55,8 @@ def sack_cum_tsn_monotonic(t: View) -> Judgement:
     What the capture must contain: two SACK or SHUTDOWN of one side. A violation counts in a capture of the
     sandbox, elsewhere only where it comes more than a second after the larger one: sooner it may have been
     overtaken.
-    Known exceptions: associations with RE_CONFIG, which may move TSNs, are left out.
+    Known exceptions: associations with RE_CONFIG, which may move TSNs, are left out. One that acknowledges
+    what was not sent yet (see sack-only-sent-tsns) sets no mark for those after it.
     References: RFC 9260 §6.2.1.
     """
     cumulative = pl.col("cumulative_tsn")
@@ -62,10 +64,15 @@ def sack_cum_tsn_monotonic(t: View) -> Judgement:
         t.chunks.filter(is_type(ChunkType.SACK, ChunkType.SHUTDOWN) & cumulative.is_not_null())
         .filter(pl.col("association").is_not_null())
         .join(moved_numbers(t), on="association", how="anti", maintain_order="left")
-        .with_columns(position=steps(cumulative.first().over(ENDPOINT), cumulative))
+        .join_asof(highest_sent(t), on="packet", by=ENDPOINT, check_sortedness=False)
+        .with_columns(
+            position=steps(cumulative.first().over(ENDPOINT), cumulative),
+            is_ahead=(steps(pl.col("highest"), cumulative) > 0).fill_null(False),
+        )
     )
+    mark = pl.when(~pl.col("is_ahead")).then("position")
     subjects = acks.with_columns(
-        before=pl.col("position").cum_max().shift(1).over(ENDPOINT),
+        before=mark.cum_max().shift(1).forward_fill().over(ENDPOINT),
         last=cumulative.shift(1).over(ENDPOINT),
         pause=pl.col("time_ns").diff().over(ENDPOINT),
     ).filter(pl.col("before").is_not_null())

@@ -142,3 +142,41 @@ def shutdown_complete_answers_ack(t: View) -> Judgement:
     answers = t.chunks.filter(is_type(ChunkType.SHUTDOWN_COMPLETE, ChunkType.ABORT))
     asked, silent, unclear = unanswered(t, t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK)), answers)
     return Judgement(asked, found(silent, "SHUTDOWN COMPLETE", "no answer"), unclear)
+
+
+@rule("rfc9260/9.2/shutdown-in-order", level=Level.MUST, cites=["RFC 9260 §9.2", "RFC 9260 §4"])
+def shutdown_in_order(t: View) -> Judgement:
+    """SHUTDOWN ACK is sent in answer to SHUTDOWN only, and SHUTDOWN COMPLETE in answer to SHUTDOWN ACK only.
+
+    What it checks: before the first SHUTDOWN ACK of a side a SHUTDOWN of its peer, before its first SHUTDOWN
+    COMPLETE a SHUTDOWN ACK.
+    Why it matters: a peer that did not ask for the end of the association may still have data to send.
+    What the capture must contain: an answer and what it answers. That can be told to be missing only in a
+    whole recording of the sandbox.
+    Known exceptions: a SHUTDOWN COMPLETE with T set answers a packet out of the blue.
+    References: RFC 9260 §9.2; RFC 9260 §4.
+    """
+    answer_to = {
+        ChunkType.SHUTDOWN: ChunkType.SHUTDOWN_ACK,
+        ChunkType.SHUTDOWN_ACK: ChunkType.SHUTDOWN_COMPLETE,
+    }
+    first = t.chunks.filter(
+        is_type(*answer_to, *answer_to.values()) & pl.col("association").is_not_null()
+    ).unique([*ENDPOINT, "type"], keep="first", maintain_order=True)
+    asked = first.filter(is_type(*answer_to)).select(
+        "association",
+        peer(),
+        type=pl.col("type").replace_strict(answer_to, return_dtype=pl.UInt8),
+        asked="packet",
+    )
+    answers = (
+        first.filter(is_type(*answer_to.values()) & ~pl.col("tag_reflected").fill_null(False))
+        .join(asked, on=[*ENDPOINT, "type"], how="left", maintain_order="left")
+        .filter(pl.col("asked").is_not_null() | t.is_whole)
+    )
+    violations = answers.filter((pl.col("asked") > pl.col("packet")).fill_null(True))
+    wanted = (
+        pl.when(is_type(ChunkType.SHUTDOWN_ACK)).then(pl.lit("SHUTDOWN")).otherwise(pl.lit("SHUTDOWN ACK"))
+    )
+    expected = pl.format("a {} of the peer before it", wanted)
+    return Judgement(answers, found(violations, expected, pl.format("{} without one", "type_name")))
