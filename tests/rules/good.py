@@ -73,7 +73,7 @@ class Story:
         """The capture file."""
         entries: list[Call | Event] = sorted(self.calls, key=lambda call: call.start_ns)
         if self.linger_ns:
-            last_ns = max(packet.time_ns for packet in self.packets)
+            last_ns = max([packet.time_ns for packet in self.packets] or [self.clock])
             entries.append(Event(last_ns + self.linger_ns, "wire", RECORDING_ENDED, ""))
         recipe = json.dumps(self.recipe) if self.recipe else ""
         whole = b.capture(self.packets, entries, dropped=self.dropped or 0, recipe=recipe)

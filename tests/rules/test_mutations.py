@@ -1112,8 +1112,9 @@ def no_cookie_ack(story):
 @alteration(
     "rfc6458/6.1.1/notify-comm-up",
     "multihoming",
-    "rfc6458/9.9/connectx-tries-all-addresses",
     "rfc6458/3.1.4/recv-equals-data",
+    "rfc6458/4.1.5/connect-errno",
+    "rfc6458/9.9/connectx-tries-all-addresses",
 )
 def nothing_on_the_wire(story):
     whole(story)
