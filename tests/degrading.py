@@ -54,6 +54,12 @@ def without(blocks: Blocks, indices: Iterable[int]) -> Blocks:
     return [block for index, block in enumerate(blocks) if index not in gone]
 
 
+def not_whole(blocks: Blocks) -> Blocks:
+    """As a recording that was stopped before its end: not all that is missing was never sent."""
+    ended = [index for index in journal_in(blocks) if b"recording_ended" in blocks[index]]
+    return without(blocks, ended)
+
+
 def uncounted(blocks: Blocks) -> Blocks:
     """As a capture that does not state its drops, and was not made by the sandbox."""
     return [

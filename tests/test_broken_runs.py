@@ -239,14 +239,14 @@ def without(good, *types: ChunkType) -> bytes:
 @pytest.mark.parametrize(
     ("types", "rules"),
     [
-        ([ChunkType.INIT], {"rfc6458/9.9/connectx-tries-all-addresses", "rfc9260/5.1/handshake-in-order"}),
-        ([ChunkType.INIT_ACK], {"rfc9260/5.1/handshake-in-order", "rfc9260/5.1/init-is-answered"}),
+        ([ChunkType.INIT], {"rfc6458/9.9/connectx-tries-all-addresses", "rfc9260/5.1/handshake-complete"}),
+        ([ChunkType.INIT_ACK], {"rfc9260/5.1/handshake-complete", "rfc9260/5.1/init-is-answered"}),
         (
             [ChunkType.COOKIE_ECHO],
             {
                 "rfc6458/6.1.1/notify-comm-up",
                 "rfc9260/5.1/cookie-echo-follows-init-ack",
-                "rfc9260/5.1/handshake-in-order",
+                "rfc9260/5.1/handshake-complete",
             },
         ),
         (
@@ -255,7 +255,7 @@ def without(good, *types: ChunkType) -> bytes:
                 "rfc6458/4.1.5/connect-returns-established",
                 "rfc6458/6.1.1/notify-comm-up",
                 "rfc9260/5.1/cookie-ack-answers-echo",
-                "rfc9260/5.1/handshake-in-order",
+                "rfc9260/5.1/handshake-complete",
             },
         ),
         (
@@ -263,7 +263,7 @@ def without(good, *types: ChunkType) -> bytes:
             {
                 "rfc6458/6.1.1/notify-comm-up",
                 "rfc6458/9.9/connectx-tries-all-addresses",
-                "rfc9260/5.1/handshake-in-order",
+                "rfc9260/5.1/handshake-complete",
             },
         ),
         (

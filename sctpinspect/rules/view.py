@@ -84,5 +84,5 @@ def view(tables: Tables[pl.DataFrame]) -> View:
         received_messages=received.lazy(),
         recipe=tables.recipe,
         end_ns=int(ends.max() or 0),
-        is_whole=is_whole(tables.interfaces, tables.events, tables.recipe, tables.defects),
+        is_whole=is_whole(tables.interfaces, packets, tables.events, tables.recipe, tables.defects),
     )

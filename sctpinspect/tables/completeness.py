@@ -43,7 +43,7 @@ def completeness(
     there: what was acknowledged or answered and is not there was never sent, and says nothing of the capture.
     """
     cuts = _cuts(defects)
-    whole = is_whole(interfaces, events, recipe, defects)
+    whole = is_whole(interfaces, packets, events, recipe, defects)
     lossless = bool(recipe) and not cuts and _counted_none(interfaces)
     known = associations.filter((pl.col("handshake") & lossless) | whole).select("association")
     signs = [
@@ -74,11 +74,16 @@ def completeness(
 
 
 def is_whole(
-    interfaces: pl.DataFrame, events: pl.DataFrame, recipe: Mapping[str, Any], defects: Sequence[str]
+    interfaces: pl.DataFrame,
+    packets: pl.DataFrame,
+    events: pl.DataFrame,
+    recipe: Mapping[str, Any],
+    defects: Sequence[str],
 ) -> bool:
     """Whether sctpinspect recorded all that its hosts ever sent: from before their first call to the end."""
-    ended = (events["name"] == RECORDING_ENDED).any()
-    return bool(recipe) and bool(ended) and not _cuts(defects) and _counted_none(interfaces)
+    ended = bool((events["name"] == RECORDING_ENDED).any())
+    is_cut = bool((packets["captured_length"] < packets["length"]).any())
+    return bool(recipe) and ended and not is_cut and not _cuts(defects) and _counted_none(interfaces)
 
 
 def _cuts(defects: Sequence[str]) -> list[str]:

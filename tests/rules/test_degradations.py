@@ -8,6 +8,7 @@ from degrading import (
     counted,
     journal_in,
     lossy,
+    not_whole,
     packets_in,
     short,
     swapped,
@@ -57,7 +58,7 @@ def degradations(blocks, tables):
     packets = packets_in(blocks)
     for number in range(1, len(packets), max(1, len(packets) // FEW)):
         front, back = without(blocks, packets[:number]), without(blocks, packets[-number:])
-        yield f"begins with packet {number}", front
+        yield f"begins with packet {number}", not_whole(front)
         yield f"begins with packet {number}, drops unknown", uncounted(front)
         yield f"lacks the last {number}, drops unknown", uncounted(back)
     for percent, seed in ((5, 1), (5, 2), (20, 3), (20, 4)):

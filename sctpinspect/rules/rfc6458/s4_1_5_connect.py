@@ -59,7 +59,7 @@ def connect_errno(t: View) -> Judgement:
         .with_columns(peers=pl.coalesce("addresses", pl.concat_list("address")))
         .join(cut, how="cross", maintain_order="left")
     )
-    subjects = refused_calls.filter(~pl.col("is_cut") & (pl.col("end_ns") <= t.end_ns))
+    whole = refused_calls.filter(~pl.col("is_cut"))
     unclear = refused_calls.filter("is_cut").select(
         "association", reason=pl.lit("packets are cut, among them perhaps the ABORT that refused")
     )
@@ -72,12 +72,16 @@ def connect_errno(t: View) -> Judgement:
         ]
     )
     refused = (
-        subjects.explode("peers")
+        whole.explode("peers")
         .join(refusals, left_on=["peers", "port"], right_on=["peer", "peer_port"])
         .filter(pl.col("time_ns").is_between("start_ns", "end_ns"))
-        .select("call")
+        .select(*ENDPOINT, "call")
+        .unique()
     )
-    violations = subjects.join(refused, on="call", how="anti", maintain_order="left")
+    violations = whole.join(refused, on="call", how="anti", maintain_order="left").filter(
+        pl.col("end_ns") <= t.end_ns
+    )
+    subjects = pl.concat([refused, violations.select(*ENDPOINT, "call")])
     return Judgement(
         subjects, found(violations, "an ABORT or an ICMP error", "ECONNREFUSED without either"), unclear
     )

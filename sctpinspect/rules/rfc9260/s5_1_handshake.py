@@ -18,48 +18,51 @@ USED = [
     ChunkType.HEARTBEAT_ACK,
     ChunkType.SHUTDOWN,
 ]
-"""Chunks of an association that is established, the fifth step."""
-
-NO_STEP = len(STEPS) + 1
+"""Chunks of an association that is established, the step after these."""
 
 
-@rule("rfc9260/5.1/handshake-in-order", level=Level.MUST, cites=["RFC 9260 §5.1"])
-def handshake_in_order(t: View) -> Judgement:
-    """INIT, INIT ACK, COOKIE ECHO and COOKIE ACK set up an association, in this order, before it is used.
+@rule("rfc9260/5.1/handshake-complete", level=Level.MUST, cites=["RFC 9260 §5.1"])
+def handshake_complete(t: View) -> Judgement:
+    """INIT, INIT ACK, COOKIE ECHO and COOKIE ACK, and none less, set up an association.
 
-    What it checks: before the first INIT ACK an INIT, before the first COOKIE ECHO an INIT ACK, before the
-    first COOKIE ACK a COOKIE ECHO, and COOKIE ACK before the first packet of the association in use.
+    What it checks: that there is an INIT where there is an INIT ACK, an INIT ACK where there is a COOKIE
+    ECHO, a COOKIE ECHO where there is a COOKIE ACK, and a COOKIE ACK where an association is in use.
     Why it matters: the cookie proves that the initiator is at its address; without it, anybody could set up
     associations in the name of others.
-    What the capture must contain: a step and the one before it. One that is not there can be told to be
-    missing only in a whole recording of the sandbox.
-    Known exceptions: DATA bundled with COOKIE ECHO comes before COOKIE ACK. Only the first fault of an
-    association counts.
+    What the capture must contain: a step and the one before it. Only in a whole recording of the sandbox can
+    one be told to be missing.
+    Known exceptions: only the first that is missing of an association counts.
     References: RFC 9260 §5.1.
     """
-    number = pl.col("type").replace_strict({type: n for n, type in enumerate(STEPS)}, default=NO_STEP)
-    opening = is_type(*STEPS).any().over("packet")
+    handshake = is_type(*STEPS)
+    in_use = is_type(*USED) & ~handshake.any().over("packet")
+    number = {type: step for step, type in enumerate(STEPS)}
     steps = (
         t.chunks.filter(pl.col("association").is_not_null())
-        .with_columns(step=pl.when(is_type(*USED) & ~opening).then(len(STEPS)).otherwise(number))
-        .filter(pl.col("step") < NO_STEP)
-        .unique(["association", "step"], keep="first", maintain_order=True)
-    )
-    before = steps.select("association", step=pl.col("step") + 1, before="packet")
-    judged = (
-        steps.filter(pl.col("step") > 0)
-        .join(before, on=["association", "step"], how="left", maintain_order="left")
         .with_columns(
-            wanted=pl.col("step").replace_strict({n + 1: type.name for n, type in enumerate(STEPS)})
+            step=pl.when(in_use)
+            .then(len(STEPS))
+            .otherwise(pl.col("type").replace_strict(number, default=None, return_dtype=pl.Int32))
         )
+        .drop_nulls("step")
+        .unique(["association", "step"], keep="first", maintain_order=True)
+        .sort("association", "step", maintain_order=True)
     )
-    subjects = judged.filter(pl.col("before").is_not_null() | t.is_whole)
-    violations = subjects.filter((pl.col("before") > pl.col("packet")).fill_null(True)).unique(
+    later = steps.filter(pl.col("step") > 0).with_columns(before=pl.col("step") - 1)
+    there = steps.select("association", before="step", found=True)
+    judged = later.join(there, on=["association", "before"], how="left", maintain_order="left").with_columns(
+        wanted=pl.col("before").replace_strict({step: type.name for step, type in enumerate(STEPS)})
+    )
+    lacking = judged.filter(pl.col("found").is_null()).unique(
         "association", keep="first", maintain_order=True
     )
-    unknown = judged.join(subjects, on=["association", "step"], how="anti")
+    violations = lacking.filter(t.is_whole)
+    subjects = pl.concat([judged.drop_nulls("found"), violations])
+    expected = pl.format("{} before it", "wanted")
     return Judgement(
         subjects,
-        found(violations, pl.format("{} before it", "wanted"), pl.format("{} without one", "type_name")),
-        unknown.select("association", reason=pl.format("the capture may lack its {}", "wanted")),
+        found(violations, expected, pl.format("{} without one", "type_name")),
+        lacking.filter(not t.is_whole).select(
+            "association", reason=pl.format("the capture may lack its {}", "wanted")
+        ),
     )
