@@ -40,10 +40,13 @@ def unusable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        way_out = "make room there" if is_full else "make it yours (sudo chown -R), or remove it"
+        way_out = ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            way_out = "make room there, or "
+        elif os.path.exists(folder):
+            way_out = "make it yours (sudo chown -R), or remove it, or "
         raise EnvironmentLacks(
-            f"{folder} cannot be used ({error.strerror}): {way_out}, or set XDG_CACHE_HOME to another folder."
+            f"{folder} cannot be used ({error.strerror}): {way_out}set XDG_CACHE_HOME to another folder."
         ) from error
 
 
@@ -80,7 +83,8 @@ def fetch(packages: Sequence[str]) -> Path:
 def is_whole(root: Path) -> bool:
     """Whether `fetch` has left its packages in `root` and all of their files are still there."""
     try:
-        return json.loads(Path(root, CONTENTS).read_bytes()).items() <= sizes(root).items()
+        contents = json.loads(Path(root, CONTENTS).read_bytes())
+        return all(os.lstat(root / name).st_size == size for name, size in contents.items())
     except (OSError, ValueError):
         return False
 

@@ -63,6 +63,12 @@ def test_a_cut_pcapng_is_judged_up_to_the_cut(run, tmp_path, good, kept):
     assert out.startswith("PASS") and "note: " in out and "not read" in out
 
 
+def test_a_pcapng_cut_before_its_first_packet_says_that_it_is_cut(run, tmp_path, good):
+    (tmp_path / "cut.pcapng").write_bytes(good.read_bytes()[:40])
+    status, out, err = run("verify", "cut.pcapng")
+    assert status == 2 and out == "" and "no frame" in err and "cut" in err and err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
