@@ -24,12 +24,10 @@ lint: .venv/.ready
 	$(BIN)/mypy
 
 .venv/.ready: setup/setup.sh pyproject.toml requirements-build.txt requirements-dev.txt
-	sh setup/setup.sh venv "$(PYTHON)"
-	touch $@
+	sh setup/setup.sh venv "$(PYTHON)" $@
 
 .venv/.tools: setup/setup.sh | .venv/.ready
-	sh setup/setup.sh tools
-	touch $@
+	sh setup/setup.sh tools "$(PYTHON)" $@
 
 # The locked dependencies, renewed. They name no index: pip takes the one it is configured for.
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

@@ -80,7 +80,8 @@ def read(path: str | Path) -> Capture:
     built = tables.build(decode.decode(path))
     if not (built.packets.height or built.calls.height or built.icmp_errors.height):
         held = f"{count(built.frames, 'frame')}, none of them SCTP" if built.frames else "no frame"
-        raise UsageError(f"{escape(str(path))} has {held}; there is nothing to judge")
+        why = f" ({built.defects[0]})" if built.defects else ""
+        raise UsageError(f"{escape(str(path))} has {held}{why}; there is nothing to judge")
     return Capture(path=path, **vars(built))
 
 

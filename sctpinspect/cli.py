@@ -57,7 +57,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         complain(error)
         sys.exit(error.exit_status)
     except OSError as error:
-        complain(f"{error.filename or 'the system'}: {error.strerror}; free it, or use another place")
+        where = error.filename or "standard output, or a file in use,"
+        complain(f"{where} fails: {error.strerror}; make room, or use another place")
         sys.exit(EnvironmentLacks.exit_status)
     sys.exit(0)
 
@@ -71,7 +72,9 @@ def open_standard_streams() -> None:
 
 def print_version(wanted: bool) -> None:
     if wanted:
-        print(f"sctpinspect {__version__}")
+        from sctpinspect.report.lines import write
+
+        write(f"sctpinspect {__version__}\n")
         raise typer.Exit
 
 
@@ -110,20 +113,23 @@ def capture(
 
     status = 0
     for (name, variant), file in zip(chosen, targets, strict=True):
+        quoted = shlex.quote(str(file))
+        not_judged = f"recorded as {file}, not judged; `sctpinspect verify {quoted}` judges it"
         try:
-            with progress(f"running {name}") as say:
-                record(name, variant, kernel, file, say)
+            with unless_replaced(file, not_judged):
+                with progress(f"running {name}") as say:
+                    record(name, variant, kernel, file, say)
+                found, verdict = judge(str(file))
+                print_verdict(str(file), found, verdict)
         except (UsageError, EnvironmentLacks, Interrupted):
             raise  # it is meant for, or would meet, the other scenarios too
         except SctpInspectError as error:
             complain(error)
             status = max(status, error.exit_status)
             continue
-        found, verdict = judge(str(file))
-        print_verdict(str(file), found, verdict)
-        hint = f"Calls and packets side by side: sctpinspect show {shlex.quote(str(file))} --ladder"
+        hint = f"Calls and packets side by side: sctpinspect show {quoted} --ladder"
         emit([line(), line((hint, "dim")), line()])
-        status = max(status, int(verdict.failed()))
+        status = max(status, exit_status(str(file), found, verdict))
     raise typer.Exit(status)
 
 
@@ -139,38 +145,39 @@ def verify(
 ) -> None:
     """Judge capture files, whoever made them."""
     from sctpinspect.report import junit, verdict_json
+    from sctpinspect.report.lines import write
     from sctpinspect.rules import Level, select
 
     prefixes = [prefix.strip() for prefix in rules.split(",") if prefix.strip()]
     select(prefixes)  # a wrong prefix is told before any file is read
-    at_least = Level.SHOULD if fail_on is FailOn.should else Level.MUST
+    at_least = Level(fail_on.upper()) if fail_on is not FailOn.never else Level.MUST
     captures, suites, ends, status = [], [], Counter[str](), 0
     for number, file in enumerate(files):
         try:
             found, verdict = judge(file, prefixes, baseline)
         except UsageError as error:
             complain(error)
-            ends["unreadable"] += 1
             status = error.exit_status
+            ends["unreadable"] += 1
+            captures.append(verdict_json.unreadable(file, str(error)))
+            suites.append(junit.unreadable(file, str(error)))
             continue
         match format:
             case Format.text:
-                if number:
-                    print()
+                write("\n" if number else "")
                 ends[print_verdict(file, found, verdict)] += 1
             case Format.json:
                 captures.append(verdict_json.capture(file, found, verdict))
             case Format.junit:
                 suites.append(junit.suite(file, found, verdict, at_least))
-        if fail_on is not FailOn.never:
-            status = max(status, int(verdict.failed(at_least)))
+        status = max(status, exit_status(file, found, verdict, fail_on))
     if format is Format.text and len(files) > 1:
         told = ", ".join(f"{times} {end}" for end, times in sorted(ends.items()))
-        print(f"\n{len(files)} captures: {told}")
+        write(f"\n{len(files)} captures: {told}\n")
     elif format is Format.json:
-        print(verdict_json.document(captures))
+        write(f"{verdict_json.document(captures)}\n")
     elif format is Format.junit:
-        print(junit.document(suites))
+        write(f"{junit.document(suites)}\n")
     raise typer.Exit(status)
 
 
@@ -270,13 +277,25 @@ def read(file: str) -> "Capture":
         return api.read(file)
 
 
+def exit_status(file: str, found: "Capture", verdict: "Verdict", fail_on: FailOn = FailOn.must) -> int:
+    """The status that a verdict gives a command; says why where it is that of wrong input."""
+    from sctpinspect.rules import Level
+
+    if fail_on is not FailOn.never and verdict.failed(Level(fail_on.upper())):
+        return 1
+    if found.packets.is_empty() and not verdict.failed():
+        complain(f"{file} has calls, but no SCTP in it: nothing could be judged against the wire")
+        return UsageError.exit_status
+    return 0
+
+
 def print_verdict(file: str, found: "Capture", verdict: "Verdict") -> str:
     """Print the verdict as text; gives its first word."""
     from sctpinspect.report import text
     from sctpinspect.report.lines import emit
 
     emit(text.verdict_lines(file, found, verdict))
-    return text.overall(verdict)
+    return text.overall(found, verdict)
 
 
 def list_scenarios() -> None:
@@ -292,14 +311,14 @@ def list_scenarios() -> None:
 
 
 def target(name: str, variant: str, out: str | None, alone: bool) -> Path:
-    """Where a scenario's capture goes; makes its folder. Raises UsageError if it cannot be written."""
+    """Where a scenario's capture goes. Raises UsageError if it cannot be written."""
     from sctpinspect.sandbox.record import default_path, require_writable
 
     file = default_path(name, variant)
     if out in ("", "-"):
         raise UsageError(f"a capture cannot be written to {out!r}; give --out a file or a directory")
     if out is not None:
-        is_folder = not alone or out.endswith("/") or Path(out).is_dir()
+        is_folder = not alone or out.endswith("/") or os.path.isdir(out)  # which raises nothing
         file = Path(out, *file.parts[1:]) if is_folder else Path(out)
     require_writable(file)
     return file
@@ -318,6 +337,25 @@ def salvage() -> None:
 
 
 @contextmanager
+def unless_replaced(file: Path, told: str) -> Iterator[None]:
+    """Lets Ctrl-C in the body say `told` if the body has put another file in the place of `file` before."""
+
+    def identity() -> tuple[int, ...]:
+        with suppress(OSError):
+            facts = file.stat()
+            return facts.st_dev, facts.st_ino, facts.st_mtime_ns
+        return ()
+
+    before = identity()
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted):
+        if identity() == before:
+            raise
+        raise Interrupted(f"interrupted: {told}") from None
+
+
+@contextmanager
 def progress(text: str) -> Iterator[Callable[[str], None]]:
     """Show on standard error, if it is a terminal, what is being done; gives what changes the text."""
     if not sys.stderr.isatty():
@@ -332,5 +370,6 @@ def progress(text: str) -> Iterator[Callable[[str], None]]:
 
 def complain(message: object) -> None:
     """Say something on standard error."""
-    for text in str(message).splitlines():
-        print(f"sctpinspect: {escape(text)}", file=sys.stderr)
+    with suppress(OSError):  # there is nowhere left to say it; the exit status remains
+        for text in str(message).splitlines():
+            print(f"sctpinspect: {escape(text)}", file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# setup.sh venv PYTHON   makes .venv: the locked dependencies, those of the tests too, and this package, editable
-# setup.sh tools         the outside judges of the tests
+# setup.sh venv PYTHON STAMP   makes .venv: the locked dependencies, those of the tests too, and this package, editable
+# setup.sh tools PYTHON STAMP  the outside judges of the tests
+# STAMP is the file that says that it is done.
 #
 # As root, Debian packages that are missing are installed. Without root, user-mode-linux is unpacked into the cache
 # folder (see sctpinspect/kernels/debian.py), and what has to be installed is named. Python packages come from the
@@ -53,6 +54,7 @@ make_venv() {
     $pip --require-hashes -r requirements-dev.txt
     # compat: a plain path; the default is a finder that every start of Python imports
     $pip --no-deps --config-settings editable_mode=compat --editable .
+    .venv/bin/python -m compileall -q sctpinspect # so that a run under sudo leaves nothing of root's here
     .venv/bin/python -m sctpinspect.decode.prepare
 
     if [ "$(uname -m)" = x86_64 ] && [ "$(missing linux.uml=user-mode-linux)" ]; then
@@ -67,7 +69,15 @@ find_tools() {
     [ $# = 0 ] || apt_install "$@" || echo "Tests that need these are skipped: sudo apt-get install $*" >&2
 }
 
+# hand_over: under sudo, what was made in a folder of the user who called it becomes that user's
+hand_over() {
+    { [ "${SUDO_UID:-}" ] && [ "$(stat -c %u .)" = "$SUDO_UID" ]; } || return 0
+    find . -user root -exec chown -h "$SUDO_UID:$SUDO_GID" {} +
+}
+
 case $1 in
 venv) make_venv "$2" ;;
 tools) find_tools ;;
 esac
+touch "$3" # the stamp
+hand_over

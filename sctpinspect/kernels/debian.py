@@ -3,31 +3,51 @@
 Run as a file (`python debian.py PACKAGE...`) it does that for the set-up.
 """
 
+import errno
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sctpinspect.kernels.sudo import as_owner
 from sctpinspect.protocol.errors import EnvironmentLacks, SctpInspectError
+
+CONTENTS = "contents.json"
 
 
 def cache_folder() -> Path:
     """This user's cache folder of the project, absolute; it can be written. Raises EnvironmentLacks."""
-    # Resolved, because a guest has file systems of its own where a link may point to.
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sctpinspect").resolve()
     try:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        raise EnvironmentLacks("This user has no home folder: set XDG_CACHE_HOME to a folder.") from None
+    # Resolved, because a guest has file systems of its own where a link may point to.
+    folder = Path(cache, "sctpinspect").resolve()
+    with unusable(folder), as_owner(folder):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise EnvironmentLacks(
-            f"The cache folder {folder} cannot be written ({error.strerror}):"
-            " set XDG_CACHE_HOME to another one."
-        ) from None
     return folder
+
+
+@contextmanager
+def unusable(folder: Path) -> Iterator[None]:
+    """Turns an OSError of the body into EnvironmentLacks, with the way out for a folder of the cache."""
+    try:
+        yield
+    except OSError as error:
+        way_out = ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            way_out = "make room there, or "
+        elif os.path.exists(folder):
+            way_out = "make it yours (sudo chown -R), or remove it, or "
+        raise EnvironmentLacks(
+            f"{folder} cannot be used ({error.strerror}): {way_out}set XDG_CACHE_HOME to another folder."
+        ) from error
 
 
 def folder_of(packages: Sequence[str]) -> Path:
@@ -38,21 +58,41 @@ def folder_of(packages: Sequence[str]) -> Path:
 def fetch(packages: Sequence[str]) -> Path:
     """Download and unpack packages, not those they depend on; gives the folder with their usr/, etc/, ...
 
-    What was fetched before is taken as it is. Raises EnvironmentLacks.
+    What was fetched before is taken as it is, if it is whole. Raises EnvironmentLacks.
     """
     root = folder_of(packages)
-    if root.is_dir():
+    if is_whole(root):
         return root
     require_tools(packages)
     print(f"Fetching {' '.join(packages)} into {root}, once ...", file=sys.stderr, flush=True)
-    root.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=root.parent, prefix=".fetch-") as work:
-        download(packages, Path(work))
-        for package in Path(work).glob("*.deb"):
-            call(["dpkg-deb", "--extract", package.name, "root"], Path(work))
-        with suppress(OSError):  # another process was faster
-            Path(work, "root").rename(root)
+    with unusable(root), as_owner(root):
+        root.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root.parent, prefix=".fetch-") as work:
+            download(packages, Path(work))
+            for package in Path(work).glob("*.deb"):
+                call(["dpkg-deb", "--extract", package.name, "root"], Path(work))
+            made = Path(work, "root")
+            Path(made, CONTENTS).write_text(json.dumps(sizes(made)))
+            if not is_whole(root):  # else another process was faster
+                with suppress(FileNotFoundError):
+                    root.rename(Path(work, "damaged"))
+                made.rename(root)
     return root
+
+
+def is_whole(root: Path) -> bool:
+    """Whether `fetch` has left its packages in `root` and all of their files are still there."""
+    try:
+        contents = json.loads(Path(root, CONTENTS).read_bytes())
+        return all(os.lstat(root / name).st_size == size for name, size in contents.items())
+    except (OSError, ValueError):
+        return False
+
+
+def sizes(root: Path) -> dict[str, int]:
+    """The files below `root`, links not followed, and their length in bytes."""
+    files = (path for path in root.rglob("*") if not path.is_dir())
+    return {str(path.relative_to(root)): path.lstat().st_size for path in files}
 
 
 def require_tools(packages: Sequence[str]) -> None:
@@ -81,7 +121,14 @@ def download(packages: Sequence[str], folder: Path) -> None:
 def call(argv: Sequence[str], folder: Path) -> None:
     """Run a program in `folder`. Raises EnvironmentLacks with its last line."""
     done = subprocess.run(
-        argv, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
+        argv,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        user=os.geteuid(),  # under sudo not that of the process; see `as_owner`
+        group=os.getegid(),
     )
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines() or ["it gave no reason"]

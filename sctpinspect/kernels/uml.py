@@ -20,6 +20,7 @@ from pathlib import Path
 
 from sctpinspect.kernels import debian
 from sctpinspect.kernels.kernel import Outcome, guest_command, hidden, read_outcome, run_to_end, write_job
+from sctpinspect.kernels.sudo import as_owner
 from sctpinspect.protocol.errors import EnvironmentLacks
 
 PACKAGE = "user-mode-linux"
@@ -52,7 +53,9 @@ class Uml:
         init.write_text(f"#!/bin/sh\nexec {shlex.join(guest_command(job))}\n")
         init.chmod(0o755)
         # The guest cannot keep what it compiles, and importing takes its time there as it is.
-        compileall.compile_dir(Path(__file__).parents[1], quiet=2)
+        package = Path(__file__).parents[1]
+        with as_owner(package):
+            compileall.compile_dir(package, quiet=2)
         ram = ram_folder()
         identity = f"sctpinspect-{os.getpid()}-{secrets.token_hex(4)}"
         command = [
@@ -73,8 +76,8 @@ def find() -> Uml | None:
     installed = Uml(Path("/"))
     if installed.program.exists():
         return installed
-    unpacked = Uml(debian.folder_of([PACKAGE]))
-    return unpacked if unpacked.program.exists() else None
+    root = debian.folder_of([PACKAGE])
+    return Uml(root) if debian.is_whole(root) else None
 
 
 def choose() -> Uml:

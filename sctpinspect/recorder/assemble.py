@@ -6,12 +6,13 @@ import mmap
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from sctpinspect.journal.entry import Call, Event, from_line, to_fields
+from sctpinspect.kernels.sudo import as_owner
 from sctpinspect.protocol.errors import UsageError
 from sctpinspect.recorder import pcapng, ring
 from sctpinspect.recorder.delivery import deliveries
@@ -57,6 +58,7 @@ def assemble(folder: Path, out: Path, *, interrupted: bool = False) -> Summary:
     received = Counter(dict.fromkeys(interfaces, 0))
     packets = _packets(_frames_in_order(spool), received, comments, copies=not recipe["impaired"])
     journal = ((entry[0], pcapng.journal_entry(to_fields(entry))) for entry in entries)
+    is_cut = is_cut or not all(map(ring.is_whole, ring.blocks(spool)))
     with replacing(out, unfinished_name(folder, out)) as file:
         file.write(_head(recipe))
         last_ns = 0
@@ -67,7 +69,6 @@ def assemble(folder: Path, out: Path, *, interrupted: bool = False) -> Summary:
             lost = dropped if number == 0 or not dropped else 0
             file.write(pcapng.statistics(number, counters.get("end_ns", last_ns), count, lost, RING_COMMENT))
     calls = sum(isinstance(entry, Call) for entry in entries)
-    is_cut = is_cut or not all(map(ring.is_whole, ring.blocks(spool)))
     return Summary(received.total(), calls, len(entries) - calls, dropped, is_cut)
 
 
@@ -145,17 +146,22 @@ def unfinished_name(folder: Path, out: Path) -> Path:
 def replacing(out: Path, unfinished: Path) -> Iterator[IO[bytes]]:
     """A file to write, which takes the place of `out` at the end of the body, or vanishes if that fails.
 
-    Raises UsageError: it cannot be written.
+    Folders that `out` lacks are made, and vanish with it. Raises UsageError: it cannot be written.
     """
     try:
-        try:
-            with open(unfinished, "wb", buffering=1 << 20) as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, out)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+        with as_owner(out.parent):
+            missing = [folder for folder in out.parents if not folder.exists()]
+            try:
+                out.parent.mkdir(parents=True, exist_ok=True)
+                with open(unfinished, "wb", buffering=1 << 20) as file:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(unfinished, out)
+            except BaseException:
+                for undo in (unfinished.unlink, *(folder.rmdir for folder in missing)):
+                    with suppress(OSError):
+                        undo()
+                raise
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}; choose another file or make room") from error

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from sctpinspect.kernels.debian import unusable
+from sctpinspect.kernels.sudo import as_owner
 from sctpinspect.protocol.errors import Interrupted, SctpInspectError, UsageError
 from sctpinspect.recorder.assemble import JOURNALS, RECIPE, assemble, unfinished_name
 from sctpinspect.recorder.spool import PACKETS
@@ -27,27 +29,28 @@ def open_run(cache: Path, out: Path) -> Iterator[Path]:
 
     When the body raises a SctpInspectError or is interrupted, what it has spooled is saved as `salvage` does,
     and the error (Interrupted, for Ctrl-C) names the file. After other exceptions it is left to `salvage`, as
-    when the process is killed.
+    when the process is killed. Raises EnvironmentLacks: the folder cannot be made or, in the body, written.
     """
     # Under the lock of all, so that `salvage` never sees a folder that is half made or half removed.
-    with _all_runs(cache) as runs:
+    with _all_runs(cache) as runs, as_owner(runs):
         folder = Path(tempfile.mkdtemp(dir=runs))
         lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR)
         fcntl.flock(lock, fcntl.LOCK_EX)
         (folder / _RUN).write_text(json.dumps({"out": os.path.abspath(out)}))
     try:
-        yield folder
+        with unusable(folder):
+            yield folder
     except SctpInspectError as error:
         with _all_runs(cache):
-            file = _salvage(folder)
-        if file:
-            error.args = (f"{error}\nWhat was recorded until then was saved as {file}",)
+            told = _saved(folder)
+        if told:
+            error.args = (f"{error}\nWhat was recorded until then {told}",)
         raise
     except KeyboardInterrupt:
         with _all_runs(cache):
-            file = _salvage(folder)
-        told = f"what was recorded until then was saved as {file}" if file else "nothing was recorded yet"
-        raise Interrupted(f"interrupted; {told}") from None
+            told = _saved(folder)
+        rest = f"what was recorded until then {told}" if told else "nothing was recorded yet"
+        raise Interrupted(f"interrupted; {rest}") from None
     else:
         with _all_runs(cache):
             _remove(folder)
@@ -68,13 +71,19 @@ def salvage(cache: Path) -> list[Path]:
     return files
 
 
+def _saved(folder: Path) -> str:
+    """What became of what is in the folder; empty if there was nothing."""
+    if file := _salvage(folder):
+        return f"was saved as {file}"
+    return f"is kept in {folder}, and will be saved by the next command that can" if folder.exists() else ""
+
+
 def _salvage(folder: Path) -> Path | None:
     if not _has_recorded(folder):
         _remove(folder)
         return None
     try:
         out = Path(json.loads((folder / _RUN).read_bytes())["out"])
-        out.parent.mkdir(parents=True, exist_ok=True)
         unfinished_name(folder, out).unlink(missing_ok=True)
         file = _unused(out)
         assemble(folder, file, interrupted=True)
@@ -120,9 +129,12 @@ def _remove(folder: Path) -> None:
 
 @contextmanager
 def _all_runs(cache: Path) -> Iterator[Path]:
-    """The folder of all runs, while no other process changes what is in it."""
+    """The folder of all runs, while no other process changes what is in it. Raises EnvironmentLacks."""
     runs = cache / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
-    with open(runs / _LOCK, "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield runs
+    with unusable(runs):
+        with as_owner(runs):
+            runs.mkdir(parents=True, exist_ok=True)
+            (runs / _LOCK).touch()
+        with open(runs / _LOCK, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield runs

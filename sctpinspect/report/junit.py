@@ -14,7 +14,7 @@ from sctpinspect.tables import Tables
 
 
 def document(suites: Iterable[ElementTree.Element]) -> str:
-    """The whole document, of suites as `suite` gives them."""
+    """The whole document, of suites as `suite` and `unreadable` give them."""
     root = ElementTree.Element("testsuites", name="sctpinspect")
     root.extend(suites)
     ElementTree.indent(root)
@@ -33,6 +33,16 @@ def suite(
     ElementTree.SubElement(element, "system-out").text = "\n".join(
         map(escape, [contents(tables), *tables.defects])
     )
+    return element
+
+
+def unreadable(file: str, error: str) -> ElementTree.Element:
+    """A file that cannot be judged, and why: a suite whose only case is to read it."""
+    element = ElementTree.Element(
+        "testsuite", name=escape(file), tests="1", failures="0", errors="1", skipped="0"
+    )
+    case = ElementTree.SubElement(element, "testcase", classname="sctpinspect", name="read")
+    ElementTree.SubElement(case, "error", message=escape(error), type="unreadable")
     return element
 
 

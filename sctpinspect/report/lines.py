@@ -2,11 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.text import Text
 
+from sctpinspect.protocol.errors import EnvironmentLacks
 from sctpinspect.report.escape import escape, to_ascii
 
 Part = str | tuple[str, str]
@@ -64,9 +66,32 @@ def width(otherwise: int) -> int:
 
 
 def emit(lines: Iterable[Text]) -> None:
-    """Print the lines on standard output; styles reach a terminal only."""
+    """Print the lines on standard output; styles reach a terminal only. Raises EnvironmentLacks."""
     out = console()
     plain = not (out.encoding or "").lower().startswith("utf")
     for text in lines:
-        out.print(Text(to_ascii(text.plain), no_wrap=True) if plain else text)
-    sys.stdout.flush()
+        with writing():
+            out.print(Text(to_ascii(text.plain), no_wrap=True) if plain else text)
+    write()
+
+
+def write(text: str = "") -> None:
+    """Put the text out as it is, and all that came before it. Raises EnvironmentLacks."""
+    with writing():
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Turns a failure to write to standard output into EnvironmentLacks; a reader that has gone is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is left leads nowhere, or Python would try again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise EnvironmentLacks(
+            f"standard output cannot be written ({error.strerror}): make room, or send it to another place"
+        ) from None

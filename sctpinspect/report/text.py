@@ -12,6 +12,7 @@ from sctpinspect.report.lines import STATUS_STYLES, Part, count, line
 from sctpinspect.rules.engine import RuleResult, Verdict
 from sctpinspect.rules.model import Status
 from sctpinspect.tables import Tables
+from sctpinspect.tables.sends import received, sent
 
 SHOWN = 3  # violations of an endpoint, rules and associations of a reason
 SHOWN_GROUPS = 5  # endpoints that broke one rule
@@ -28,6 +29,7 @@ _WORDS = {
     Status.NOT_IN_FORCE: ("is not in force", "are not in force"),
 }
 _INDENT = " " * 6
+_NO_ASSOCIATION = 2**32 - 1
 
 
 def verdict_lines(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> Iterator[Text]:
@@ -43,16 +45,18 @@ def verdict_lines(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> 
 
 def headline(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> Iterator[Text]:
     """What was judged and how it ended, in a few lines."""
-    status = overall(verdict)
+    status = overall(tables, verdict)
     origin = origin_of(tables.recipe)
     yield line((f"{status}  ", STATUS_STYLES.get(status, "bold")), (origin or file, "bold"))
     if origin:
         yield line(_INDENT, file)
     yield line(_INDENT, contents(tables))
-    if tables.calls.height:
+    if has_no_sctp(tables):
+        yield line(_INDENT, "no SCTP packet is in the file: nothing can be judged against the wire")
+    elif tables.calls.height:
         yield line(_INDENT, calls_judged(tables, verdict))
-    if tables.calls.height and tables.messages.height:
-        yield line(_INDENT, accounted(tables))
+        if told := accounted(tables):
+            yield line(_INDENT, told)
     yield line(_INDENT, *_tally(verdict))
     yield from remarks(tables, _INDENT)
 
@@ -64,13 +68,19 @@ def remarks(tables: Tables[pl.DataFrame], indent: str) -> Iterator[Text]:
         yield line(indent, ("note: ", "bold yellow"), remark)
 
 
-def overall(verdict: Verdict) -> str:
-    """The worst status of the rules, in one word; NONE if no rule could be judged."""
+def has_no_sctp(tables: Tables[pl.DataFrame]) -> bool:
+    """Whether neither a packet nor an ICMP error that quotes one is in the file."""
+    return tables.packets.is_empty() and tables.icmp_errors.is_empty()
+
+
+def overall(tables: Tables[pl.DataFrame], verdict: Verdict) -> str:
+    """The worst status of the rules, in one word; NONE if no rule could be judged, by the wire."""
     counts = verdict.counts
     for status in (Status.FAIL, Status.CRASHED, Status.WARN):
         if counts[status]:
             return status.value
-    return "PASS" if counts[Status.PASS] or counts[Status.NOTICE] else "NONE"
+    held = (counts[Status.PASS] or counts[Status.NOTICE]) and not has_no_sctp(tables)
+    return "PASS" if held else "NONE"
 
 
 def origin_of(recipe: dict[str, Any]) -> str:
@@ -99,22 +109,41 @@ def contents(tables: Tables[pl.DataFrame]) -> str:
 
 
 def calls_judged(tables: Tables[pl.DataFrame], verdict: Verdict) -> str:
-    """`every call judged against the wire`, or how many of them, and which kinds were not."""
+    """`every call judged against the wire, 1 with findings`, or how many, and which kinds were not."""
     left = tables.calls.filter(~pl.col("call").is_in(verdict.calls_judged))
+    wrong = verdict.findings["call"].drop_nulls().n_unique()
+    findings = f", {wrong} with findings" if wrong else ""
     if left.is_empty():
-        return "every call judged against the wire"
+        return f"every call judged against the wire{findings}"
     kinds = ", ".join(left["name"].unique(maintain_order=True))
-    return f"{tables.calls.height - left.height} calls judged against the wire, {left.height} not ({kinds})"
+    judged = f"{tables.calls.height - left.height} calls judged against the wire{findings}"
+    return f"{judged}, {left.height} not ({kinds})"
 
 
 def accounted(tables: Tables[pl.DataFrame]) -> str:
-    """`10 user messages, all matched to the calls that sent and received them`."""
+    """`10 user messages, all matched to the calls that sent and received them`, or what matches nothing.
+
+    Empty if nothing was sent or received.
+    """
     messages = tables.messages
-    sent, received = (messages.height - messages[call].null_count() for call in ("send_call", "receive_call"))
+    # A call whose association is not in the capture counts too.
+    calls = tables.calls.lazy().with_columns(pl.col("association").fill_null(_NO_ASSOCIATION))
+    unsent, unreceived = messages["send_call"].null_count(), messages["receive_call"].null_count()
+    sends, receives = (
+        made.join(messages.lazy(), left_on="call", right_on=call, how="anti").collect().height
+        for made, call in ((sent(calls), "send_call"), (received(calls), "receive_call"))
+    )
     text = count(messages.height, "user message")
-    if sent == received == messages.height:
+    if not messages.height and not sends and not receives:
+        return ""
+    if not any((unsent, sends, unreceived, receives)):
         return f"{text}, all matched to the calls that sent and received them"
-    return f"{text}, {sent} matched to the calls that sent them, {received} to those that received them"
+    matched = (
+        f"{text}, {messages.height - unsent} matched to the calls that sent them,"
+        f" {messages.height - unreceived} to those that received them"
+    )
+    lonely = [count(number, noun) for number, noun in ((sends, "send"), (receives, "receive")) if number]
+    return f"{matched}; matching none: {', '.join(lonely)}" if lonely else matched
 
 
 def drops(tables: Tables[pl.DataFrame]) -> str:

@@ -15,7 +15,7 @@ _VIOLATION = ("frame", "frames", "chunk", "association", "endpoint", "expected",
 
 
 def document(captures: Iterable[dict[str, Any]]) -> str:
-    """The whole document, of captures as `capture` gives them; no character of it acts on a terminal."""
+    """The whole document, of what `capture` and `unreadable` give; no character of it acts on a terminal."""
     text = json.dumps({"version": VERSION, "captures": list(captures)}, indent=2)
     return text.replace("\x7f", "\\u007f")  # the one control character that JSON lets through
 
@@ -30,6 +30,11 @@ def capture(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> dict[s
         "associations": _associations(tables),
         "results": [_result(result) for result in verdict.results],
     }
+
+
+def unreadable(file: str, error: str) -> dict[str, Any]:
+    """A file that cannot be judged, and why."""
+    return {"file": file, "error": error}
 
 
 def _associations(tables: Tables[pl.DataFrame]) -> list[dict[str, Any]]:

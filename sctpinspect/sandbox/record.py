@@ -1,12 +1,14 @@
 """From a scenario's name to a capture file: a kernel, the run in it, and what it spooled put together."""
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from sctpinspect import kernels, scenarios
+from sctpinspect.kernels.sudo import as_owner, nearest
 from sctpinspect.protocol.errors import SctpInspectError, UsageError
 from sctpinspect.recorder import assemble, salvage
 
@@ -57,12 +59,20 @@ def default_path(name: str, variant: str) -> Path:
 
 
 def require_writable(out: Path) -> None:
-    """Make the folder of `out`. Raises UsageError if no capture can be put there."""
+    """Raises UsageError if no capture can be put there. Nothing is changed, nothing is left."""
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out.parent).close()
-        in_the_way = out.exists() and not out.is_file()
+        with as_owner(out.parent):
+            # A trial beside the place, for folders that are missing must not be left by a run that fails.
+            there = nearest(out.parent)
+            with tempfile.TemporaryDirectory(dir=there) as trial:
+                file = Path(trial, out.absolute().relative_to(there.absolute()))
+                file.parent.mkdir(parents=True, exist_ok=True)
+                assemble.unfinished_name(Path(trial), file).touch()
+            in_the_way = out.exists() and not out.is_file()
+            is_protected = out.exists() and not os.access(out, os.W_OK, effective_ids=True)
     except OSError as error:
         raise UsageError(f"{out} cannot be written ({error.strerror}); choose another --out") from None
     if in_the_way:  # a device would be replaced by a file
         raise UsageError(f"{out} is a directory or a device; choose another --out")
+    if is_protected:
+        raise UsageError(f"{out} is there and write-protected; choose another --out")

@@ -2,11 +2,14 @@
 
 import os
 import struct
+import subprocess
+import sys
 
 import pytest
 from builders import association, capture, ethernet, ipv4, pcap, udp
 
 from sctpinspect import UsageError, read
+from sctpinspect.journal.entry import Call
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00" + bytes(200)
 
@@ -58,6 +61,12 @@ def test_a_cut_pcapng_is_judged_up_to_the_cut(run, tmp_path, good, kept):
     status, out, err = run("verify", "cut.pcapng")
     assert status == 0 and err == ""
     assert out.startswith("PASS") and "note: " in out and "not read" in out
+
+
+def test_a_pcapng_cut_before_its_first_packet_says_that_it_is_cut(run, tmp_path, good):
+    (tmp_path / "cut.pcapng").write_bytes(good.read_bytes()[:40])
+    status, out, err = run("verify", "cut.pcapng")
+    assert status == 2 and out == "" and "no frame" in err and "cut" in err and err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -121,6 +130,41 @@ def test_a_full_disk_is_told(run, good, monkeypatch):
     monkeypatch.setattr("sctpinspect.api.read", full)
     status, _, err = run("verify", good)
     assert status == 3 and "No space left" in err and "captures/x.pcapng" in err
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "command", [["rules"], ["--version"], ["verify", "x"], ["verify", "x", "--format", "json"], ["show", "x"]]
+)
+def test_a_full_standard_output_is_named(tmp_path, good, command, unbuffered):
+    arguments = [str(good) if each == "x" else each for each in command]
+    settings = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "sctpinspect", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=settings,
+            text=True,
+        )
+    assert ran.returncode == 3
+    assert ran.stderr.startswith("sctpinspect: standard output cannot be written (No space left on device): ")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_full_standard_error_keeps_the_status(tmp_path):
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run([sys.executable, "-m", "sctpinspect", "verify", "nothing"], stderr=full)
+    assert ran.returncode == 2
+
+
+@pytest.mark.parametrize("options", [(), ("--format", "json"), ("--fail-on", "never")])
+def test_calls_without_sctp_are_2_with_a_sentence(run, tmp_path, options):
+    bind = Call(1, 2, "a", 1, 1, 1, "bind", {}, {}, 5000, None)
+    (tmp_path / "calls.pcapng").write_bytes(capture([], [bind]))
+    status, _, err = run("verify", "calls.pcapng", *options)
+    assert status == 2 and err.count("\n") == 1
+    assert err.startswith("sctpinspect: calls.pcapng ") and "no SCTP in it" in err
 
 
 def test_names_of_files_do_not_act_on_the_terminal(run, tmp_path):

@@ -9,8 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from builders import capture
 
 from sctpinspect import EnvironmentLacks, kernels, read
+from sctpinspect.journal.entry import Call
 from sctpinspect.protocol import SctpInspectError
 
 
@@ -52,10 +54,10 @@ def test_a_run_ends_with_its_verdict_and_a_capture_at_its_place(kernel, spawn, t
     assert ran.stderr == ""
     first, where, contents, *_ = ran.stdout.splitlines()
     assert first.startswith("PASS  sample/multihoming on ") and where.strip().endswith(".pcapng")
-    capture = read(tmp_path / "captures" / "sample" / "multihoming.pcapng")
-    assert f"{capture.calls.height} calls, {capture.packets.height} packets" in contents
+    found = read(tmp_path / "captures" / "sample" / "multihoming.pcapng")
+    assert f"{found.calls.height} calls, {found.packets.height} packets" in contents
     assert "no packet lost" in contents
-    assert spawn("verify", capture.path, text=True).stdout.splitlines()[3:] == ran.stdout.splitlines()[3:-3]
+    assert spawn("verify", found.path, text=True).stdout.splitlines()[3:] == ran.stdout.splitlines()[3:-3]
 
 
 def test_a_kernel_that_is_not_there_is_3_and_leaves_the_old_capture(run, good):
@@ -72,12 +74,46 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(run, monkeypatch, good):
     def record(name, variant, kernel, out, say):
         if not variant:
             raise SctpInspectError("it broke\nTraceback of the \x1b[31mprogram")
+        out.parent.mkdir(parents=True)
         out.write_bytes(good.read_bytes())
 
     monkeypatch.setattr(sandbox, "record", record)
     status, out, err = run("capture", "sample/multihoming", "sample/multihoming:ipv6", "--out", "folder")
     assert status == 3 and out.startswith("PASS  folder/sample/multihoming-ipv6.pcapng")
     assert err == "sctpinspect: it broke\nsctpinspect: Traceback of the \\x1b[31mprogram\n"
+
+
+@pytest.mark.parametrize("during", ["record", "judge"])
+def test_an_interrupt_after_the_recording_says_that_it_is_there(run, monkeypatch, good, tmp_path, during):
+    from sctpinspect.sandbox import record as sandbox
+
+    def record(name, variant, kernel, file, say):
+        if during == "record":
+            raise KeyboardInterrupt
+        file.unlink()
+        file.write_bytes(good.read_bytes())
+
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sandbox, "record", record)
+    monkeypatch.setattr("sctpinspect.api.read", interrupted)
+    (tmp_path / "a b.pcapng").write_bytes(b"an earlier capture")
+    status, out, err = run("capture", "--out", "a b.pcapng")
+    told = "sctpinspect: interrupted: recorded as a b.pcapng, not judged;"
+    assert (status, out) == (130, "")
+    assert err == ("" if during == "record" else f"{told} `sctpinspect verify 'a b.pcapng'` judges it\n")
+
+
+def test_a_recording_without_sctp_is_no_pass(run, monkeypatch, tmp_path):
+    from sctpinspect.sandbox import record as sandbox
+
+    bind = Call(1, 2, "a", 1, 1, 1, "bind", {}, {}, 5000, None)
+    monkeypatch.setattr(
+        sandbox, "record", lambda name, variant, kernel, file, say: file.write_bytes(capture([], [bind]))
+    )
+    status, out, err = run("capture", "--out", "x.pcapng")
+    assert status == 2 and out.startswith("NONE") and "no SCTP in it" in err
 
 
 @pytest.mark.parametrize(
@@ -93,9 +129,11 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(run, monkeypatch, good):
 def test_where_a_capture_goes(run, monkeypatch, good, tmp_path, scenario, out, expected):
     from sctpinspect.sandbox import record as sandbox
 
-    monkeypatch.setattr(
-        sandbox, "record", lambda name, variant, kernel, file, say: file.write_bytes(good.read_bytes())
-    )
+    def record(name, variant, kernel, file, say):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(good.read_bytes())
+
+    monkeypatch.setattr(sandbox, "record", record)
     assert run("capture", scenario, *([] if out is None else ["--out", out])).status == 0
     assert (tmp_path / expected).is_file()
 

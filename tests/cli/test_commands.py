@@ -34,16 +34,20 @@ def test_rules_are_chosen_by_prefix(run, bad):
 def test_json_is_one_document_of_all_files(run, good, bad):
     status, out, _ = run("verify", good, "missing.pcap", bad, "--format", "json")
     document = json.loads(out)
-    assert status == 2 and [entry["file"] for entry in document["captures"]] == [str(good), str(bad)]
-    statuses = [{result["status"] for result in entry["results"]} for entry in document["captures"]]
+    judged, missing, broken = document["captures"]
+    assert status == 2 and [judged["file"], broken["file"]] == [str(good), str(bad)]
+    assert missing["file"] == "missing.pcap" and "no such file" in missing["error"] and len(missing) == 2
+    statuses = [{result["status"] for result in entry["results"]} for entry in (judged, broken)]
     assert "FAIL" not in statuses[0] and "FAIL" in statuses[1]
 
 
 def test_junit_is_one_document_of_all_files(run, good, bad):
-    status, out, _ = run("verify", good, bad, "--format", "junit")
+    status, out, _ = run("verify", good, "missing.pcap", bad, "--format", "junit")
     suites = ElementTree.fromstring(out).findall("testsuite")
-    assert status == 1 and [suite.get("name") for suite in suites] == [str(good), str(bad)]
-    assert [int(suite.get("failures")) > 0 for suite in suites] == [False, True]
+    assert status == 2 and [suite.get("name") for suite in suites] == [str(good), "missing.pcap", str(bad)]
+    assert [int(suite.get("failures")) > 0 for suite in suites] == [False, False, True]
+    assert [int(suite.get("errors")) for suite in suites] == [0, 1, 0]
+    assert "no such file" in suites[1].find("testcase/error").get("message")
 
 
 def test_standard_input_is_a_file(spawn, bad):

@@ -47,6 +47,11 @@ def test_what_starts_often_loads_nothing_heavy(statement):
     assert not {"polars", "numpy", "scapy", "pyroute2", "_sctp"} & loaded_by(statement)
 
 
+def test_a_command_loads_nothing_for_its_arguments_alone():
+    statement = "from sctpinspect.cli import app; app(['capture', '--list'], standalone_mode=False)"
+    assert not {"pydantic", "numba", "polars"} & loaded_by(statement)
+
+
 def test_reading_and_judging_need_neither_pysctp_nor_pyroute2(tmp_path):
     path = tmp_path / "x.pcapng"
     path.write_bytes(capture(association()))

@@ -2,12 +2,15 @@
 
 import os
 import platform
+import shutil
 
 import pytest
 
 from sctpinspect import kernels
 from sctpinspect.kernels import debian, host, uml
 from sctpinspect.protocol.errors import EnvironmentLacks, UsageError
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -64,6 +67,80 @@ def test_a_cache_folder_that_cannot_be_written(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(EnvironmentLacks, match="set XDG_CACHE_HOME"):
         debian.cache_folder()
+
+
+def test_a_cache_folder_of_a_user_without_a_home(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    with pytest.raises(EnvironmentLacks, match="set XDG_CACHE_HOME"):
+        debian.cache_folder()
+
+
+@pytest.fixture
+def archive(monkeypatch, tmp_path):
+    """A stand-in for the archive, whose packages have two files; gives the list of what was fetched."""
+    fetched = []
+
+    def download(packages, folder):
+        fetched.extend(packages)
+        (folder / "package.deb").touch()
+
+    def extract(argv, folder):
+        for name in ("program", "modules/one"):
+            file = folder / "root/usr" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("content")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(debian, "require_tools", lambda packages: None)
+    monkeypatch.setattr(debian, "download", download)
+    monkeypatch.setattr(debian, "call", extract)
+    return fetched
+
+
+def damage_nothing(root):
+    pass
+
+
+def damage_a_file(root):
+    (root / "usr/modules/one").unlink()
+
+
+def cut_a_file(root):
+    (root / "usr/program").write_text("cont")
+
+
+def damage_all(root):
+    shutil.rmtree(root)
+    root.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "times"), [(damage_nothing, 1), (damage_a_file, 2), (cut_a_file, 2), (damage_all, 2)]
+)
+def test_a_cache_that_was_half_deleted_is_fetched_again(archive, damage, times):
+    root = debian.fetch(["a-package"])
+    damage(root)
+    assert debian.fetch(["a-package"]) == root
+    assert len(archive) == times
+    assert (root / "usr/program").read_text() == (root / "usr/modules/one").read_text() == "content"
+    assert list(root.parent.iterdir()) == [root]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_under_sudo_the_cache_belongs_to_the_owner_of_its_folder(archive, monkeypatch, tmp_path):
+    monkeypatch.setenv("SUDO_UID", str(NOBODY))
+    monkeypatch.setenv("SUDO_GID", str(NOBODY))
+    os.chmod(tmp_path, 0o755)
+    for above in list(tmp_path.parents)[:2]:
+        above.chmod(0o755)
+    os.chown(tmp_path, NOBODY, NOBODY)
+    made = [debian.cache_folder(), *debian.fetch(["a-package"]).rglob("*")]
+    assert len(made) == 6 and {(file.stat().st_uid, file.stat().st_gid) for file in made} == {
+        (NOBODY, NOBODY)
+    }
+    assert (os.geteuid(), os.getegid()) == (0, os.getgid())
 
 
 def test_a_cache_folder_behind_a_link_or_a_relative_name_is_found_by_a_guest(monkeypatch, tmp_path):

@@ -229,7 +229,7 @@ def test_a_failing_writer_leaves_what_was_there(spool, frame, tmp_path, monkeypa
     )
 
 
-@pytest.mark.parametrize("name", ["missing/out.pcapng", "folder", "x" * 300, "recipe.json/out.pcapng"])
+@pytest.mark.parametrize("name", ["folder", "x" * 300, "recipe.json/out.pcapng", "new/" + "x" * 300])
 def test_an_output_that_cannot_be_written_is_told_in_a_sentence(spool, tmp_path, name):
     folder = spool()
     (folder / "folder").mkdir()

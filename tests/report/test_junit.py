@@ -64,6 +64,13 @@ def test_a_crash_is_an_error_and_control_characters_are_gone(good):
     assert message == r"ValueError: \x00\x1b\ufffe\ud800"
 
 
+def test_an_unreadable_file_is_a_suite_with_an_error():
+    suites = ElementTree.fromstring(junit.document([junit.unreadable("\x1b.pcap", "no such \x00 file")]))
+    (suite,) = suites.findall("testsuite")
+    assert (suite.get("name"), suite.get("tests"), suite.get("errors")) == (r"\x1b.pcap", "1", "1")
+    assert suite.find("testcase/error").get("message") == r"no such \x00 file"
+
+
 def test_the_files_own_faults_are_told(save):
     path = save(association())
     path.write_bytes(path.read_bytes()[:-60])

@@ -2,13 +2,25 @@
 
 import re
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import pytest
 from builders import START_NS, association, pcap
+from rules import altering, verdicts
+from rules.good import CAPTURES
 
 from sctpinspect import read
-from sctpinspect.report.text import SHOWN, overall, verdict_lines
-from sctpinspect.rules import Status
+from sctpinspect.protocol import ChunkType
+from sctpinspect.report.text import SHOWN, headline, overall, verdict_lines
+from sctpinspect.rules import Level, Rule, Status
+from sctpinspect.rules.engine import judge
+
+
+def of_all_calls(view):
+    return view.calls, view.calls.head(0)
+
+
+HOLDS = Rule("rfc6458/1/holds", of_all_calls, Level.MUST, ("RFC 6458",), "RFC 6458", None, (), ())
 
 
 def told(capture, *rules) -> list[str]:
@@ -24,6 +36,66 @@ def test_the_first_lines_say_what_was_judged_and_how_it_ended(good):
     assert "calls judged against the wire" in lines[3]
     assert "user messages" in lines[4]
     assert "rules: " in lines[5] and "hold" in lines[5]
+
+
+ALL = "all matched to the calls that sent and received them"
+
+
+def without_data(story):
+    altering.remove(story, altering.find(story, ChunkType.DATA, 1))
+
+
+def with_another_payload(story):
+    altering.patch(story, altering.find(story, ChunkType.DATA, 1), altering.PAYLOAD, b"x")
+
+
+def with_another_stream(story):
+    altering.patch(story, altering.find(story, ChunkType.DATA, 1), altering.STREAM, b"\0\3")
+
+
+def without_a_send(story):
+    altering.forget(story, altering.call(story, "sctp_sendmsg", 1))
+
+
+def with_a_send_twice(story):
+    again = altering.call(story, "sctp_sendmsg", 1)
+    story.calls.append(again._replace(start_ns=again.start_ns + 10, end_ns=again.end_ns + 10))
+
+
+def with_a_receive_twice(story):
+    again = altering.call(story, "sctp_recvmsg", 1, lambda call: not call.result.get("notification"))
+    story.calls.append(again._replace(start_ns=again.start_ns + 10, end_ns=again.end_ns + 10))
+
+
+@pytest.mark.parametrize(
+    ("alter", "findings", "matched"),
+    [
+        (lambda story: None, 0, f"10 user messages, {ALL}"),
+        (without_data, 2, "9 user messages, 9 matched to * sent *, 9 to *; matching none: 1 send, 1 receive"),
+        (with_another_payload, 2, "10 user messages, 9 *, 9 to *; matching none: 1 send, 1 receive"),
+        (with_another_stream, 2, "10 user messages, 9 *, 10 to *; matching none: 1 send"),
+        (without_a_send, 0, "10 user messages, 9 matched to the calls that sent them, 10 to *"),
+        (with_a_send_twice, 1, "10 user messages, 10 *, 10 to *; matching none: 1 send"),
+        (with_a_receive_twice, 1, "10 user messages, 10 *, 10 to *; matching none: 1 receive"),
+    ],
+)
+def test_the_first_lines_claim_no_more_than_the_findings_allow(alter, findings, matched):
+    story = CAPTURES["multihoming"]()
+    alter(story)
+    tables, judged = verdicts.tables(story), verdicts.verdict(story)
+    _, _, calls, messages, _ = (line.plain.strip() for line in headline("x", tables, judged))
+    assert (f"judged against the wire, {findings} with findings" in calls) is bool(findings)
+    assert fnmatchcase(messages, matched)
+
+
+def test_a_file_of_calls_without_sctp_says_so_and_is_no_pass():
+    story = CAPTURES["multihoming"]()
+    story.packets.clear()
+    tables = verdicts.tables(story)
+    for verdict in (verdicts.verdict(story), judge(tables, [HOLDS])):
+        first, _, wire, _ = (line.plain.strip() for line in headline("x", tables, verdict))
+        assert wire == "no SCTP packet is in the file: nothing can be judged against the wire"
+        assert not first.startswith("PASS")
 
 
 def test_a_broken_rule_comes_with_its_frame_endpoint_expectation_and_source(wrong_tag):
@@ -91,10 +163,10 @@ def test_rules_that_judged_only_some_associations_are_counted(save, tmp_path):
 
 
 def test_the_worst_status_counts(good, wrong_tag):
-    assert overall(good.verify("rfc9260/8.5")) == "PASS"
-    assert overall(wrong_tag.verify("rfc9260/8.5")) == "FAIL"
+    assert overall(good, good.verify("rfc9260/8.5")) == "PASS"
+    assert overall(wrong_tag, wrong_tag.verify("rfc9260/8.5")) == "FAIL"
     nothing = good.verify("rfc9260/3.3.7")
-    assert set(nothing.counts) == {Status.NOT_APPLICABLE} and overall(nothing) == "NONE"
+    assert set(nothing.counts) == {Status.NOT_APPLICABLE} and overall(good, nothing) == "NONE"
 
 
 @pytest.mark.parametrize(

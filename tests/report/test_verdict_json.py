@@ -27,6 +27,14 @@ def test_documents_follow_the_schema(good, wrong_tag):
         Draft202012Validator(SCHEMA).validate(document(*captures))
 
 
+def test_an_unreadable_file_follows_the_schema_and_is_no_capture(good):
+    judged = verdict_json.capture("x.pcapng", good, good.verify("rfc9260/3.1"))
+    whole = json.loads(verdict_json.document([judged, verdict_json.unreadable("\x1b.pcap", "no such file")]))
+    Draft202012Validator(SCHEMA).validate(whole)
+    whole["captures"][0]["error"] = "both"
+    assert not Draft202012Validator(SCHEMA).is_valid(whole)
+
+
 def test_the_schema_refuses_what_is_no_verdict(good):
     broken = document(good)
     broken["captures"][0]["results"][0]["status"] = "FINE"

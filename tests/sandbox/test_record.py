@@ -1,5 +1,6 @@
 """What `record` promises before a run and after one that failed; the kernel is a stand-in."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,11 +12,12 @@ import pytest
 from sctpinspect import kernels
 from sctpinspect.journal import Event, to_line
 from sctpinspect.kernels import Outcome, TimeLimit
-from sctpinspect.protocol.errors import UsageError
+from sctpinspect.protocol.errors import EnvironmentLacks, UsageError
 from sctpinspect.recorder import assemble
 from sctpinspect.sandbox.record import ScenarioFailed, record
 
 SAMPLE = "sample/multihoming"
+NOBODY = 65534
 WELL = Outcome(0, "")
 RECIPE = '{"sctpinspect": "0", "interfaces": [], "impaired": false}'
 
@@ -69,6 +71,69 @@ def test_an_output_that_cannot_be_written_is_told_before_anything_runs(monkeypat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "pipe"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+@pytest.mark.parametrize("protected", ["folder", "folder/below", "capture", "unseen"])
+def test_an_output_that_this_user_may_not_write_is_told_before_anything_runs(
+    monkeypatch, tmp_path, protected
+):
+    """As nobody: below folders that may be read only or not even that, and a file that is protected."""
+    (tmp_path / "folder").mkdir(0o555)
+    (tmp_path / "unseen").mkdir(0o000)
+    os.mkdir(tmp_path / "own")
+    os.chown(tmp_path / "own", NOBODY, NOBODY)
+    (tmp_path / "own/x.pcapng").write_text("an earlier capture")
+    (tmp_path / "own/x.pcapng").chmod(0o444)
+    out = tmp_path / ("own" if protected == "capture" else protected) / "x.pcapng"
+    for above in list(tmp_path.parents)[:2]:
+        above.chmod(0o755)
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(kernels, "choose", never)
+    before = sorted(tmp_path.rglob("*"))
+    os.seteuid(NOBODY)
+    try:
+        with pytest.raises(UsageError, match=f"^{out} .*choose another --out$"):
+            record(SAMPLE, out=out)
+    finally:
+        os.seteuid(0)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "own/x.pcapng").read_text() == "an earlier capture"
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_failed_run_leaves_no_folder_but_that_of_what_it_had_recorded(run, tmp_path, recorded):
+    journal = to_line(Event(1, "a", "print", "hello")) + "\n"
+    files = {"recipe.json": RECIPE, "a.journal": journal} if recorded else {}
+    with pytest.raises(TimeLimit):
+        run(Kernel(files, TimeLimit("The run was not done")))
+    left = [str(path.relative_to(tmp_path)) for path in tmp_path.glob("captures/**/*.pcapng")]
+    assert left == (["captures/sample/multihoming-interrupted.pcapng"] if recorded else [])
+    assert (tmp_path / "captures").exists() is recorded
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+@pytest.mark.parametrize("owner", [0, NOBODY])
+def test_under_sudo_a_capture_belongs_to_the_caller_in_folders_of_the_caller(
+    run, monkeypatch, tmp_path, owner
+):
+    monkeypatch.setenv("SUDO_UID", str(NOBODY))
+    monkeypatch.setenv("SUDO_GID", str(NOBODY))
+    for above in (tmp_path, *list(tmp_path.parents)[:2]):
+        above.chmod(0o755)
+    (tmp_path / "place").mkdir()
+    os.chown(tmp_path / "place", owner, owner)
+    run(Kernel({"recipe.json": RECIPE, "result.json": "{}"}, WELL), out=tmp_path / "place/new/x.pcapng")
+    for made in (tmp_path / "place/new", tmp_path / "place/new/x.pcapng"):
+        assert (made.stat().st_uid, made.stat().st_gid) == (owner, owner)
+
+
+def test_a_folder_of_runs_that_cannot_be_written_is_told(run, tmp_path):
+    (tmp_path / "cache/sctpinspect").mkdir(parents=True)
+    (tmp_path / "cache/sctpinspect/runs").write_text("in the way")
+    with pytest.raises(EnvironmentLacks, match=r"sctpinspect/runs cannot be used .*set XDG_CACHE_HOME"):
+        run(Kernel({}, WELL))
+    assert not (tmp_path / "captures").exists()
+
+
 @pytest.mark.parametrize(
     ("result", "end", "error", "sentence"),
     [
@@ -93,6 +158,12 @@ def test_what_a_failed_run_had_recorded_is_saved_beside_its_output(
     assert out.read_bytes() == b"an earlier capture"
 
 
+def test_a_disk_that_is_full_during_the_run_is_told_with_its_place(run):
+    end = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(EnvironmentLacks, match=r"sctpinspect/runs/\S+ cannot be used \(No space .*make room"):
+        run(Kernel({}, end))
+
+
 def test_a_disk_that_is_full_at_the_end_keeps_the_spool(run, tmp_path, monkeypatch):
     def full(*_, **__):
         raise UsageError("cannot write out.pcapng: No space left on device")
@@ -100,10 +171,11 @@ def test_a_disk_that_is_full_at_the_end_keeps_the_spool(run, tmp_path, monkeypat
     monkeypatch.setattr(assemble, "assemble", full)
     monkeypatch.setattr("sctpinspect.recorder.salvage.assemble", full)
     journal = to_line(Event(1, "a", "print", "hello")) + "\n"
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as raised:
         run(Kernel({"recipe.json": RECIPE, "result.json": "{}", "a.journal": journal}, WELL))
     (folder,) = [path for path in (tmp_path / "cache/sctpinspect/runs").iterdir() if path.is_dir()]
     assert (folder / "a.journal").read_text() == journal
+    assert f"is kept in {folder}" in str(raised.value)
 
 
 def test_what_runs_in_the_guest_loads_nothing_heavy():
