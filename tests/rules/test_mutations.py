@@ -222,7 +222,7 @@ def _(story):
     return echo
 
 
-@alteration("rfc6458/4.1.5/connect-errno", "multihoming")
+@alteration("rfc6458/4.1.5/connect-errno", "multihoming", "rfc9260/5.1/init-is-answered")
 def _(story):
     whole(story)
     remove(story, find(story, T.ABORT))
