@@ -92,6 +92,8 @@ def decode(path: str | Path, udp_ports: Iterable[int] = ()) -> Columns:
     if len(packets) < len(found.packets):
         _cut_before(capture, capture.frames[found.packets[rows.packets]["frame"]]["number"])
     texts, sources, destinations = addresses(packets)
+    recipe = _recipe(capture.comments)
+    unseen = _cut_away(capture.frames, found.packets) if recipe else []
     return Columns(
         interfaces=capture.interfaces,
         frame_rows=capture.frames,
@@ -105,8 +107,8 @@ def decode(path: str | Path, udp_ports: Iterable[int] = ()) -> Columns:
         calls=calls.call_rows(capture.journal),
         events=calls.event_rows(capture.journal),
         data=Bytes(capture.data, found.reassembled),
-        recipe=_recipe(capture.comments),
-        defects=capture.defects + unknown,
+        recipe=recipe,
+        defects=capture.defects + unknown + unseen,
         frames=capture.frames_total,
     )
 
@@ -117,6 +119,13 @@ def _cut_before(capture: files.RawCapture, frame: int) -> None:
     capture.defects.append(
         f"{MAXIMUM_ROWS:,} packets, chunks and parameters stand up to frame {frame - 1}: {files.CUT}"
     )
+
+
+def _cut_away(frames: NDArray, packets: NDArray) -> list[str]:
+    """A sentence if frames of a recording were cut so far that they are no SCTP packets any more."""
+    cut = frames["captured"] < frames["original"]
+    cut[packets["frame"]] = False
+    return [f"{cut.sum()} frames were cut before their SCTP header"] if cut.any() else []
 
 
 _DELIVERY = re.compile(r"sctpinspect delivery: (delivered|lost|duplicated)((?: \+\d{1,18} ns)*)")

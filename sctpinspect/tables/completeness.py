@@ -83,7 +83,7 @@ def is_whole(
     """Whether sctpinspect recorded all that its hosts ever sent: from before their first call to the end."""
     ended = bool((events["name"] == RECORDING_ENDED).any())
     is_cut = bool((packets["captured_length"] < packets["length"]).any())
-    return bool(recipe) and ended and not is_cut and not _cuts(defects) and _counted_none(interfaces)
+    return bool(recipe) and ended and not is_cut and not defects and _counted_none(interfaces)
 
 
 def _cuts(defects: Sequence[str]) -> list[str]:
