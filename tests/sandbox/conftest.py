@@ -32,6 +32,9 @@ GOOD = [
     "peeled:",
     "streams:",
     "add_address:",
+    "inside:",
+    "closes:",
+    "nobody_there:",
 ]
 FAILING = ["broken:", "port_in_use:", "wrong_family:"]
 
