@@ -53,7 +53,7 @@ make_venv() {
     $pip --require-hashes -r requirements-dev.txt
     # compat: a plain path; the default is a finder that every start of Python imports
     $pip --no-deps --config-settings editable_mode=compat --editable .
-    .venv/bin/python -m sctpinspect.decode.prepare
+    .venv/bin/python -m sctpinspect.tables.prepare
 
     if [ "$(uname -m)" = x86_64 ] && [ "$(missing linux.uml=user-mode-linux)" ]; then
         .venv/bin/python sctpinspect/kernels/debian.py user-mode-linux >/dev/null ||

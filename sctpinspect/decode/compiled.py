@@ -1,7 +1,8 @@
 """How the loops over bytes are compiled: by Numba, once for each version of their source.
 
 Numba notices a change in the file of a function, not in what it uses from other files. So the compiled
-code of this package lies in a folder named after the contents of all modules that it is made from.
+code of this package lies in a folder named after the contents of all modules that it is made from. That of
+`sctpinspect.tables.loops`, which uses nothing else, lies there too, and is made anew when that file changes.
 """
 
 import hashlib
@@ -44,21 +45,27 @@ def compiled(function: Function) -> Function:
 class _Locator(caching._CacheLocator):
     """Finds the compiled code of a function in our folder, even one that can only be read."""
 
-    def __init__(self, line: int) -> None:
+    def __init__(self, line: int, path: str) -> None:
         self._line = line
+        self._path = path
 
     @classmethod
     def from_function(cls, function: Any, path: str) -> "_Locator":
-        return cls(function.__code__.co_firstlineno)
+        return cls(function.__code__.co_firstlineno, path)
 
     def get_cache_path(self) -> str:
         return str(folder())
 
     def get_source_stamp(self) -> str:
-        return ""  # the folder's name says it
+        return _stamp(self._path)  # the folder's name says the rest
 
     def get_disambiguator(self) -> str:
         return str(self._line)
+
+
+@cache
+def _stamp(path: str) -> str:
+    return hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
 
 
 class _Implementation(caching.CompileResultCacheImpl):

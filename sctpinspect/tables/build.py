@@ -7,15 +7,16 @@ import polars as pl
 
 from sctpinspect.decode import Columns
 from sctpinspect.decode.columns import Bytes
-from sctpinspect.tables.acknowledgements import acknowledgements, bases, retransmissions
+from sctpinspect.tables.acknowledgements import acknowledgements, ranges
 from sctpinspect.tables.assignment import assign
 from sctpinspect.tables.associations import ENDPOINT, addresses, associations, endpoints, peer
 from sctpinspect.tables.calls import with_associations, with_calls, with_hosts
 from sctpinspect.tables.completeness import completeness
 from sctpinspect.tables.heartbeats import heartbeats, paths
-from sctpinspect.tables.messages import with_messages
+from sctpinspect.tables.messages import messages
 from sctpinspect.tables.primary import primary
 from sctpinspect.tables.schema import TABLES, conform
+from sctpinspect.tables.tsns import nullable, sent
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
@@ -60,8 +61,8 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
     tables = primary(columns)
     assignment = assign(tables["packets"], tables["chunks"], tables["parameters"])
     for name in ("packets", "chunks", "parameters", "causes", "gap_blocks"):
-        table = tables[name].drop(ENDPOINT)
-        tables[name] = table.join(assignment.packets, on="packet", how="left", maintain_order="left")
+        owner = assignment.packets.select(ENDPOINT)[tables[name]["packet"]]
+        tables[name] = tables[name].with_columns(owner)
 
     packets, chunks = tables["packets"], tables["chunks"]
     tables["addresses"] = addresses(packets, chunks, tables["parameters"])
@@ -71,15 +72,16 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
     tables["endpoints"] = with_hosts(parties, tables["calls"], columns.recipe)
     tables["calls"] = with_associations(tables["calls"], tables["endpoints"], tables["associations"])
 
-    tsns = bases(chunks, parties)
-    acked, unseen = acknowledgements(chunks, tables["gap_blocks"], tsns)
-    chunks = (
-        chunks.drop("acked_frame")
-        .join(acked, on=[*ENDPOINT, "tsn"], how="left", maintain_order="left")
-        .with_columns(retransmissions(chunks, packets))
+    tsns = sent(packets, chunks, parties)
+    acked, unseen = acknowledgements(chunks, ranges(chunks, tables["gap_blocks"], tsns), tsns)
+    of_chunks = tsns.of_chunks(tsns.lines, len(chunks))
+    chunks = chunks.with_columns(
+        acked_frame=chunks["frame"].gather(nullable(acked, pl.UInt32)).gather(of_chunks),
+        is_retransmission=tsns.of_chunks(tsns.times, len(chunks)) > 1,
     )
-    messages, tables["chunks"] = with_messages(chunks, packets, tsns, columns.data)
-    tables["messages"] = with_calls(messages, tables["calls"])
+    found, numbers = messages(chunks, tsns)
+    tables["chunks"] = chunks = chunks.with_columns(message=numbers.gather(of_chunks))
+    tables["messages"] = with_calls(found, tables["calls"])
 
     tables["heartbeats"] = heartbeats(chunks, packets)
     tables["paths"] = paths(packets, chunks, tables["addresses"], tables["heartbeats"], tables["calls"])

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import polars as pl
 
 from sctpinspect.protocol import ChunkType
-from sctpinspect.tables.acknowledgements import USER_DATA
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 from sctpinspect.tables.schema import HEARTBEATS, PATHS, conform
+from sctpinspect.tables.tsns import USER_DATA
 
 PATIENCE_NS = 60_000_000_000
 """RTO.Max (RFC 9260 §16): a HEARTBEAT_ACK that comes later answers a HEARTBEAT only if it is identical."""

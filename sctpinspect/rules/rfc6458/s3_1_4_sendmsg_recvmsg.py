@@ -4,9 +4,9 @@ import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.queries import found
-from sctpinspect.tables.acknowledgements import steps
 from sctpinspect.tables.associations import ENDPOINT
 from sctpinspect.tables.calls import SENDS
+from sctpinspect.tables.tsns import steps
 
 BOTH = ["RFC 6458 §3.1.4", "RFC 6458 §4.1.8"]
 
