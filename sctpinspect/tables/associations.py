@@ -19,8 +19,10 @@ def is_type(*types: ChunkType) -> pl.Expr:
     return pl.col("type").is_in(types)
 
 
-def addresses(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFrame) -> pl.DataFrame:
-    """The table `addresses`.
+def addresses(
+    packets: pl.DataFrame, flows: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFrame
+) -> pl.DataFrame:
+    """The table `addresses`; flows: the first packets that each side sent from an address to another.
 
     Of each side first the source of its INIT or INIT_ACK, then the addresses listed there (RFC 9260
     §3.3.2.1), those that ASCONF adds (RFC 5061 §4.2.1), and those that are only seen in packets.
@@ -35,8 +37,8 @@ def addresses(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFr
             _learned(listed.filter(added), "address", "asconf"),
             pl.concat(
                 [
-                    _learned(packets, "source", "traffic"),
-                    _learned(packets, "destination", "traffic").with_columns(side=peer()),
+                    _learned(flows, "source", "traffic"),
+                    _learned(flows, "destination", "traffic").with_columns(side=peer()),
                 ]
             ).sort("packet", maintain_order=True),
         ]
@@ -71,7 +73,8 @@ def _learned(rows: pl.DataFrame, address: str, learned_from: str) -> pl.DataFram
 def associations(packets: pl.DataFrame, chunks: pl.DataFrame, assignment: Assignment) -> pl.DataFrame:
     """The table `associations`."""
     spans = (
-        packets.drop_nulls("association")
+        packets.select("association", "frame", "time_ns", "is_copy")
+        .drop_nulls("association")
         .group_by("association")
         .agg(
             pl.col("frame").first().alias("first_frame"),
@@ -149,7 +152,11 @@ def endpoints(
     packets: pl.DataFrame, chunks: pl.DataFrame, assignment: Assignment, addresses: pl.DataFrame
 ) -> pl.DataFrame:
     """The table `endpoints`, two rows for each association; `host` is still null."""
-    known = packets.drop_nulls("association").unique("association", keep="first", maintain_order=True)
+    known = (
+        packets.select(*ENDPOINT, "source_port", "destination_port")
+        .drop_nulls("association")
+        .unique("association", keep="first", maintain_order=True)
+    )
     ports = pl.concat(
         [
             known.select(*ENDPOINT, port="source_port"),

@@ -7,9 +7,10 @@ import polars as pl
 
 from sctpinspect.decode import Columns
 from sctpinspect.decode.columns import Bytes
+from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.acknowledgements import acknowledgements, ranges
 from sctpinspect.tables.assignment import assign
-from sctpinspect.tables.associations import ENDPOINT, addresses, associations, endpoints, peer
+from sctpinspect.tables.associations import ENDPOINT, addresses, associations, endpoints, is_type, peer
 from sctpinspect.tables.calls import with_associations, with_calls, with_hosts
 from sctpinspect.tables.completeness import completeness
 from sctpinspect.tables.heartbeats import heartbeats, paths
@@ -17,6 +18,9 @@ from sctpinspect.tables.messages import messages
 from sctpinspect.tables.primary import primary
 from sctpinspect.tables.schema import TABLES, conform
 from sctpinspect.tables.tsns import nullable, sent
+
+_FREQUENT = [ChunkType.DATA, ChunkType.I_DATA, ChunkType.SACK, ChunkType.NR_SACK]
+"""Left out of what is searched again and again for the other chunks."""
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
@@ -65,10 +69,12 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
         tables[name] = tables[name].with_columns(owner)
 
     packets, chunks = tables["packets"], tables["chunks"]
-    tables["addresses"] = addresses(packets, chunks, tables["parameters"])
+    control = chunks.filter(~is_type(*_FREQUENT))
+    flows = packets[_first_of_flows(packets, columns)]
+    tables["addresses"] = addresses(packets, flows, control, tables["parameters"])
     tables["packets"] = packets = _with_paths(packets, tables["addresses"])
-    tables["associations"] = associations(packets, chunks, assignment)
-    parties = endpoints(packets, chunks, assignment, tables["addresses"])
+    tables["associations"] = associations(packets, control, assignment)
+    parties = endpoints(packets, control, assignment, tables["addresses"])
     tables["endpoints"] = with_hosts(parties, tables["calls"], columns.recipe)
     tables["calls"] = with_associations(tables["calls"], tables["endpoints"], tables["associations"])
 
@@ -83,12 +89,14 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
     tables["chunks"] = chunks = chunks.with_columns(message=numbers.gather(of_chunks))
     tables["messages"] = with_calls(found, tables["calls"])
 
-    tables["heartbeats"] = heartbeats(chunks, packets)
-    tables["paths"] = paths(packets, chunks, tables["addresses"], tables["heartbeats"], tables["calls"])
+    tables["heartbeats"] = heartbeats(control, packets)
+    tables["paths"] = paths(
+        packets, chunks, control, tables["addresses"], tables["heartbeats"], tables["calls"]
+    )
     tables["completeness"] = completeness(
         tables["interfaces"],
         packets,
-        chunks,
+        control,
         tables["associations"],
         parties,
         tables["heartbeats"],
@@ -99,6 +107,15 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
     frames = {name: conform(tables[name], schema) for name, schema in TABLES.items()}
     return Tables(
         **frames, recipe=columns.recipe, defects=columns.defects, frames=columns.frames, data=columns.data
+    )
+
+
+def _first_of_flows(packets: pl.DataFrame, columns: Columns) -> pl.Series:
+    """The first packets that each side sent from an address to another."""
+    return (
+        packets.select(*ENDPOINT, "packet", source=columns.sources, destination=columns.destinations)
+        .unique([*ENDPOINT, "source", "destination"], keep="first", maintain_order=True)
+        .get_column("packet")
     )
 
 

@@ -17,6 +17,9 @@ NONE = -1
 
 HALF = 1 << 31
 
+COPY_ELSEWHERE_NS = 1_000_000_000
+COPY_HERE_NS = 1_000_000
+
 FROM_THE_FIRST = -2 * HALF
 """Where the range of a cumulative TSN ack begins: before all steps."""
 
@@ -146,3 +149,57 @@ def join_digests(
                     factor = _zeros(length)
                 found = _product(factor, found) ^ digests[fragment]
             joined[message] = found
+
+
+@compiled
+def mark_copies(
+    begins: Integers,
+    packets: Integers,
+    times_ns: Integers,
+    interfaces: Integers,
+    places: Integers,
+    identifications: Integers,
+    sees_again: Flags,
+    seen: NDArray[np.int64],
+    copies: Flags,
+) -> None:
+    """Which packets are copies (`sctpinspect.tables.primary`).
+
+    begins: of each group of equal packets the first index into the other arrays; at the end their length.
+    sees_again: a device there sees each packet several times. seen: one row for each place that is
+    remembered, the latest last: interface, place, how often the packets were sent there, when it saw the
+    last, and its identification.
+    """
+    for group in range(len(begins) - 1):
+        known = 0
+        for index in range(begins[group], begins[group + 1]):
+            times, last_ns, identification, here, elsewhere = 0, times_ns[index], 0, known, 0
+            for other in range(known):
+                if seen[other, 0] == interfaces[index] and seen[other, 1] == places[index]:
+                    times, last_ns, identification, here = (
+                        seen[other, 2],
+                        seen[other, 3],
+                        seen[other, 4],
+                        other,
+                    )
+                elif times_ns[index] - seen[other, 3] <= COPY_ELSEWHERE_NS:
+                    elsewhere = max(elsewhere, seen[other, 2])
+            is_repeated = (
+                times > 0
+                and times_ns[index] - last_ns <= COPY_HERE_NS
+                and (sees_again[index] or identification == identifications[index] != 0)
+            )
+            if not is_repeated:
+                times += 1
+            copies[packets[index]] = is_repeated or times <= elsewhere
+            if here == known:
+                here = 0 if known == len(seen) else here
+                known = min(known + 1, len(seen))
+            for other in range(here, known - 1):
+                for field in range(5):
+                    seen[other, field] = seen[other + 1, field]
+            seen[known - 1, 0] = interfaces[index]
+            seen[known - 1, 1] = places[index]
+            seen[known - 1, 2] = times
+            seen[known - 1, 3] = times_ns[index]
+            seen[known - 1, 4] = identifications[index]
