@@ -46,6 +46,7 @@ class View:
     completeness: pl.LazyFrame
     paths: pl.LazyFrame
     heartbeats: pl.LazyFrame
+    round_trips: pl.LazyFrame
     messages: pl.LazyFrame
     calls: pl.LazyFrame
     events: pl.LazyFrame

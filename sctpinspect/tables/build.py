@@ -16,6 +16,8 @@ from sctpinspect.tables.completeness import completeness
 from sctpinspect.tables.heartbeats import heartbeats, paths
 from sctpinspect.tables.messages import messages
 from sctpinspect.tables.primary import primary
+from sctpinspect.tables.retransmissions import retransmissions
+from sctpinspect.tables.round_trips import round_trips, shortest
 from sctpinspect.tables.schema import TABLES, conform
 from sctpinspect.tables.tsns import nullable, sent
 
@@ -47,6 +49,7 @@ class Tables(Generic[Frame]):
     completeness: Frame
     paths: Frame
     heartbeats: Frame
+    round_trips: Frame
     messages: Frame
     calls: Frame
     events: Frame
@@ -79,19 +82,21 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
     tables["calls"] = with_associations(tables["calls"], tables["endpoints"], tables["associations"])
 
     tsns = sent(packets, chunks, parties)
-    acked, unseen = acknowledgements(chunks, ranges(chunks, tables["gap_blocks"], tsns), tsns)
+    acks = ranges(chunks, tables["gap_blocks"], tsns)
+    acked, unseen = acknowledgements(chunks, acks, tsns)
+    tables["heartbeats"] = heartbeats(control, packets)
+    tables["round_trips"] = trips = round_trips(packets, chunks, tables["heartbeats"], acked, tsns)
     of_chunks = tsns.of_chunks(tsns.lines, len(chunks))
     chunks = chunks.with_columns(
         acked_frame=chunks["frame"].gather(nullable(acked, pl.UInt32)).gather(of_chunks),
         is_retransmission=tsns.of_chunks(tsns.times, len(chunks)) > 1,
+        retransmission=retransmissions(packets, chunks, acks, acked, shortest(trips, tsns), tsns),
     )
     found, numbers = messages(chunks, tsns)
     tables["chunks"] = chunks = chunks.with_columns(message=numbers.gather(of_chunks))
     tables["messages"] = with_calls(found, tables["calls"])
-
-    tables["heartbeats"] = heartbeats(control, packets)
     tables["paths"] = paths(
-        packets, chunks, control, tables["addresses"], tables["heartbeats"], tables["calls"]
+        packets, chunks, control, tables["addresses"], tables["heartbeats"], trips, tables["calls"]
     )
     tables["completeness"] = completeness(
         tables["interfaces"],

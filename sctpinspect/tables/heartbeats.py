@@ -7,6 +7,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
+from sctpinspect.tables.round_trips import of_paths
 from sctpinspect.tables.schema import HEARTBEATS, PATHS, conform
 from sctpinspect.tables.tsns import USER_DATA
 
@@ -108,6 +109,7 @@ def paths(
     control: pl.DataFrame,
     addresses: pl.DataFrame,
     heartbeats: pl.DataFrame,
+    round_trips: pl.DataFrame,
     calls: pl.DataFrame,
 ) -> pl.DataFrame:
     """The table `paths`: of every side one row for each address of its peer.
@@ -125,13 +127,12 @@ def paths(
     of_heartbeats = heartbeats.group_by(path).agg(
         heartbeats=pl.len(),
         heartbeat_acks=pl.col("ack_frame").count(),
-        rtt_ns=(pl.col("ack_ns") - pl.col("time_ns")).median().round().cast(pl.Int64),
     )
     confirmed = _confirmations(control, packets, addresses, heartbeats, calls)
     rows = addresses.select("association", peer(), "path", destination="address").sort(path)
-    for columns in (of_packets, of_heartbeats, confirmed):
+    for columns in (of_packets, of_heartbeats, confirmed, of_paths(round_trips)):
         rows = rows.join(columns, on=path, how="left", maintain_order="left")
-    counts = ["packets", "data_chunks", "heartbeats", "heartbeat_acks"]
+    counts = ["packets", "data_chunks", "heartbeats", "heartbeat_acks", "round_trips"]
     return rows.with_columns(pl.col(counts).fill_null(0)).pipe(conform, PATHS)
 
 

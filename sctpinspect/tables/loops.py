@@ -1,7 +1,7 @@
 """The loops of the tables that are compiled: what has to go through rows one by one.
 
-They fill the arrays that they are given last. They stand together in one module since their machine code is
-made anew when this file changes, and only then (`sctpinspect.decode.compiled`).
+They fill the arrays that they are given last. They stand in modules of their own, all named loops, since
+their machine code is made anew when one of these changes, and only then (`sctpinspect.decode.compiled`).
 """
 
 import numpy as np

@@ -289,8 +289,10 @@ def _copies(columns: Columns) -> NDArray[np.bool_]:
     mark_copies(
         np.concatenate([[0], array(groups.list.len()).cumsum()]),
         equal,
-        *(frames[name].astype(np.int64) for name in ("time_ns", "interface")),
-        *(packets[name][equal].astype(np.int64) for name in ("place", "identification")),
+        frames["time_ns"].astype(np.int64),
+        frames["interface"].astype(np.int64),
+        packets["place"][equal].astype(np.int64),
+        packets["identification"][equal].astype(np.int64),
         is_cooked[frames["interface"]],
         np.zeros((PLACES, 5), np.int64),
         copies,

@@ -30,6 +30,7 @@ TEXT, FLAG, BYTES = pl.String, pl.Boolean, pl.Binary
 TEXTS = pl.List(pl.String)
 
 CHECKSUM_STATE = pl.Enum(["good", "bad", "offloaded", "zero_accepted", "adler32", "not_captured"])
+RETRANSMISSION = pl.Enum(["fast", "t3", "spurious", "zero_window_probe", "tail", "unknown"])
 DELIVERY = pl.Enum(["delivered", "lost", "duplicated"])
 
 _SENDER: Schema = {
@@ -113,6 +114,11 @@ CHUNKS: Schema = {
     "payload_digest": Column(U32, "digest of the user data (journal.digest); null: not captured whole"),
     "message": Column(U32, "row of messages"),
     "is_retransmission": Column(FLAG, "the same TSN was seen before from this side"),
+    "retransmission": Column(
+        RETRANSMISSION,
+        "why it was sent again (criteria: sctpinspect.tables.retransmissions); null: it was not",
+        "sctp.retransmission",
+    ),
     "acked_frame": Column(
         U32, "the peer's first frame whose SACK or SHUTDOWN covers the TSN", "sctp.ack_frame"
     ),
@@ -277,7 +283,21 @@ PATHS: Schema = {
     "heartbeat_acks": Column(U32, "of these, answered"),
     "confirmed_frame": Column(U32, "frame that confirmed the address (RFC 9260 §5.4); null: never"),
     "confirmed_ns": Column(I64, "its time"),
-    "rtt_ns": Column(I64, "median time from HEARTBEAT to HEARTBEAT_ACK"),
+    "round_trips": Column(U32, "rows of round_trips"),
+    "rtt_min_ns": Column(I64, "the shortest of these round trips; null: there is none"),
+    "rtt_median_ns": Column(I64, "their median"),
+    "rtt_max_ns": Column(I64, "the longest"),
+}
+
+ROUND_TRIPS: Schema = {
+    "association": Column(U32, "row of associations"),
+    "side": Column(U8, "sender of the DATA or HEARTBEAT"),
+    "path": Column(U16, "index of its destination among the peer's addresses"),
+    "kind": Column(pl.Enum(["data", "heartbeat"]), "what was answered"),
+    "frame": Column(U32, "frame of the DATA or HEARTBEAT"),
+    "time_ns": Column(I64, "its time"),
+    "acked_frame": Column(U32, "frame of the SACK, SHUTDOWN or HEARTBEAT_ACK"),
+    "rtt_ns": Column(I64, "the time between them", "sctp.sack_rtt"),
 }
 
 HEARTBEATS: Schema = {
@@ -395,6 +415,7 @@ TABLES: dict[str, Schema] = {
     "completeness": COMPLETENESS,
     "paths": PATHS,
     "heartbeats": HEARTBEATS,
+    "round_trips": ROUND_TRIPS,
     "messages": MESSAGES,
     "calls": CALLS,
     "events": EVENTS,
