@@ -43,6 +43,7 @@ class View:
     associations: pl.LazyFrame
     endpoints: pl.LazyFrame
     addresses: pl.LazyFrame
+    changes: pl.LazyFrame
     completeness: pl.LazyFrame
     paths: pl.LazyFrame
     heartbeats: pl.LazyFrame

@@ -10,8 +10,17 @@ from sctpinspect.decode.columns import Bytes
 from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.acknowledgements import acknowledgements, ranges
 from sctpinspect.tables.assignment import assign
-from sctpinspect.tables.associations import ENDPOINT, addresses, associations, endpoints, is_type, peer
+from sctpinspect.tables.associations import (
+    ENDPOINT,
+    addresses,
+    associations,
+    endpoints,
+    is_type,
+    peer,
+    with_extensions,
+)
 from sctpinspect.tables.calls import with_associations, with_calls, with_hosts
+from sctpinspect.tables.changes import changes, with_streams
 from sctpinspect.tables.completeness import completeness
 from sctpinspect.tables.heartbeats import heartbeats, paths
 from sctpinspect.tables.messages import messages
@@ -46,6 +55,7 @@ class Tables(Generic[Frame]):
     associations: Frame
     endpoints: Frame
     addresses: Frame
+    changes: Frame
     completeness: Frame
     paths: Frame
     heartbeats: Frame
@@ -74,10 +84,13 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
     packets, chunks = tables["packets"], tables["chunks"]
     control = chunks.filter(~is_type(*_FREQUENT))
     flows = packets[_first_of_flows(packets, columns)]
-    tables["addresses"] = addresses(packets, flows, control, tables["parameters"])
+    changed = changes(packets, control, tables["parameters"])
+    tables["addresses"] = addresses(packets, flows, control, tables["parameters"], changed)
     tables["packets"] = packets = _with_paths(packets, tables["addresses"])
     tables["associations"] = associations(packets, control, assignment)
-    parties = endpoints(packets, control, assignment, tables["addresses"])
+    parties = endpoints(packets, control, tables["parameters"], assignment, tables["addresses"])
+    tables["associations"] = with_extensions(tables["associations"], parties)
+    tables["changes"] = with_streams(changed, parties)
     tables["endpoints"] = with_hosts(parties, tables["calls"], columns.recipe)
     tables["calls"] = with_associations(tables["calls"], tables["endpoints"], tables["associations"])
 
