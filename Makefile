@@ -12,7 +12,7 @@ capture: .venv/.ready
 	$(BIN)/python -m sctpinspect capture $(ARGS)
 
 test: lint .venv/.tools
-	$(BIN)/python -m sctpinspect.decode.prepare
+	$(BIN)/python -m sctpinspect.tables.prepare
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: .venv/.tools

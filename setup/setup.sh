@@ -55,7 +55,7 @@ make_venv() {
     # compat: a plain path; the default is a finder that every start of Python imports
     $pip --no-deps --config-settings editable_mode=compat --editable .
     .venv/bin/python -m compileall -q sctpinspect # so that a run under sudo leaves nothing of root's here
-    .venv/bin/python -m sctpinspect.decode.prepare
+    .venv/bin/python -m sctpinspect.tables.prepare
 
     if [ "$(uname -m)" = x86_64 ] && [ "$(missing linux.uml=user-mode-linux)" ]; then
         .venv/bin/python sctpinspect/kernels/debian.py user-mode-linux >/dev/null ||

@@ -1,7 +1,8 @@
 """How the loops over bytes are compiled: by Numba, once for each version of their source.
 
 Numba notices a change in the file of a function, not in what it uses from other files. So the compiled
-code of this package lies in a folder named after the contents of all modules that it is made from.
+code of this package lies in a folder named after the contents of all modules that it is made from. That of
+the modules `loops*` of `sctpinspect.tables` lies there too, and is made anew when one of them changes.
 """
 
 import hashlib
@@ -9,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -44,21 +45,35 @@ def compiled(function: Function) -> Function:
 class _Locator(caching._CacheLocator):
     """Finds the compiled code of a function in our folder, even one that can only be read."""
 
-    def __init__(self, line: int) -> None:
+    def __init__(self, line: int, path: str) -> None:
         self._line = line
+        self._path = path
 
     @classmethod
     def from_function(cls, function: Any, path: str) -> "_Locator":
-        return cls(function.__code__.co_firstlineno)
+        return cls(function.__code__.co_firstlineno, path)
 
     def get_cache_path(self) -> str:
         return str(folder())
 
     def get_source_stamp(self) -> str:
-        return ""  # the folder's name says it
+        return _stamp(str(Path(self._path).parent))
 
     def get_disambiguator(self) -> str:
         return str(self._line)
+
+
+@cache
+def _stamp(package: str) -> str:
+    """What the name of our folder does not say."""
+    return _state(sorted(Path(package).glob("loops*.py")))
+
+
+def _state(modules: Iterable[Path]) -> str:
+    state = hashlib.blake2b(digest_size=8)
+    for module in modules:
+        state.update(module.read_bytes())
+    return state.hexdigest()
 
 
 class _Implementation(caching.CompileResultCacheImpl):
@@ -105,15 +120,12 @@ def folder() -> Path | None:
     What set-up has put beside the source is taken even by those who cannot write there.
     """
     here = Path(__file__).parent
-    state = hashlib.blake2b(digest_size=8)
-    for package in _SOURCES:
-        for module in sorted((here.parent / package).glob("*.py")):
-            state.update(module.read_bytes())
+    state = _state(module for package in _SOURCES for module in sorted((here.parent / package).glob("*.py")))
     parents = [here / "__pycache__"]
     with suppress(RuntimeError):  # no home
         parents.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sctpinspect"))
     for parent in parents:
-        place = parent.absolute() / f"compiled-{state.hexdigest()}"
+        place = parent.absolute() / f"compiled-{state}"
         with suppress(OSError):
             is_new = not place.exists()
             if is_new or not any(place.iterdir()):

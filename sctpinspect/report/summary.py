@@ -139,7 +139,7 @@ def _association(tables: Tables[pl.DataFrame], row: dict[str, Any]) -> Iterator[
                     path["heartbeats"],
                     path["heartbeat_acks"],
                     "never" if path["confirmed_frame"] is None else f"frame {path['confirmed_frame']}",
-                    None if path["rtt_ns"] is None else f"{path['rtt_ns'] / 1e6:.3f}",
+                    None if path["rtt_median_ns"] is None else f"{path['rtt_median_ns'] / 1e6:.3f}",
                 )
                 for path in paths.iter_rows(named=True)
             ),

@@ -5,8 +5,8 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules.model import OF_JUDGEMENTS, Judgement
 from sctpinspect.rules.view import View
-from sctpinspect.tables.acknowledgements import steps
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
+from sctpinspect.tables.tsns import steps
 
 MILLISECOND = 1_000_000
 SECOND = 1000 * MILLISECOND

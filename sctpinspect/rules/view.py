@@ -45,9 +45,11 @@ class View:
     associations: pl.LazyFrame
     endpoints: pl.LazyFrame
     addresses: pl.LazyFrame
+    changes: pl.LazyFrame
     completeness: pl.LazyFrame
     paths: pl.LazyFrame
     heartbeats: pl.LazyFrame
+    round_trips: pl.LazyFrame
     messages: pl.LazyFrame
     calls: pl.LazyFrame
     events: pl.LazyFrame

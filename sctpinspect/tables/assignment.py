@@ -145,34 +145,44 @@ def _heads(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFrame
 
 def _fill_uses(tags: list[Tag], places: pl.DataFrame, packets: pl.DataFrame, chunks: pl.DataFrame) -> None:
     """Tells every tag when its packets were seen, how many went to its owner, and their TSNs."""
-    of_chunks = chunks.group_by("packet").agg(
-        (~pl.col("type").is_in(CLOSING)).any().alias("founds"),
-        pl.col("tsn").drop_nulls().first().alias("first_tsn"),
-        pl.col("tsn").drop_nulls().last().alias("last_tsn"),
-        pl.col("cumulative_tsn").filter(pl.col("type") == ChunkType.SACK).first().alias("ack"),
+    tag, is_chosen = places["tag"], packets["verification_tag"] != 0
+    rows = chunks.select(
+        *["packet", "type", "tsn", "cumulative_tsn"],
+        tag=tag.gather(chunks["packet"]),
+        is_chosen=is_chosen.gather(chunks["packet"]),
+    ).drop_nulls("tag")
+    is_first_of_packet = (pl.col("packet") != pl.col("packet").shift()).fill_null(True)
+    uses = places.with_columns(packets["is_copy"], is_chosen=is_chosen).drop_nulls("tag").group_by("tag")
+    by_tag = [
+        rows.filter(pl.col("is_chosen") & ~pl.col("type").is_in(CLOSING)).select("tag", founds=True).unique(),
+        _first_and_last(rows.drop_nulls("tsn"), "tsn"),
+        _first_and_last(
+            rows.filter(pl.col("type") == ChunkType.SACK)
+            .filter(is_first_of_packet)
+            .drop_nulls("cumulative_tsn"),
+            "cumulative_tsn",
+        ),
+    ]
+    found = uses.agg(
+        pl.col("packet").min().alias("first"),
+        pl.col("packet").max().alias("last"),
+        (pl.col("is_chosen") & ~pl.col("from_owner") & ~pl.col("is_copy")).sum().alias("uses"),
     )
-    uses = (
-        places.drop_nulls("tag")
-        .join(packets.select("packet", "is_copy", is_chosen=pl.col("verification_tag") != 0), on="packet")
-        .join(of_chunks, on="packet", how="left", maintain_order="left")
-        .group_by("tag")
-        .agg(
-            pl.col("packet").min().alias("first"),
-            pl.col("packet").max().alias("last"),
-            (pl.col("is_chosen") & ~pl.col("from_owner") & ~pl.col("is_copy")).sum().alias("uses"),
-            (pl.col("is_chosen") & pl.col("founds").fill_null(False)).any().alias("founds"),
-            pl.col("first_tsn").drop_nulls().first(),
-            pl.col("last_tsn").drop_nulls().last(),
-            pl.col("ack").drop_nulls().first().alias("first_ack"),
-            pl.col("ack").drop_nulls().last().alias("last_ack"),
-        )
-    )
-    for number, first, last, count, founds, first_tsn, last_tsn, first_ack, last_ack in uses.iter_rows():
+    for columns in by_tag:
+        found = found.join(columns, on="tag", how="left", maintain_order="left")
+    found = found.with_columns(pl.col("founds").fill_null(False))
+    for number, first, last, count, founds, first_tsn, last_tsn, first_ack, last_ack in found.iter_rows():
         tag = tags[number]
         tag.first, tag.last, tag.uses, tag.founds = first, last, count, founds
         tag.tsns = None if first_tsn is None else (first_tsn, last_tsn)
         tag.acks = None if first_ack is None else (first_ack, last_ack)
         tag.association.last = max(tag.association.last, last)
+
+
+def _first_and_last(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    return rows.group_by("tag").agg(
+        pl.col(column).first().alias(f"first_{column}"), pl.col(column).last().alias(f"last_{column}")
+    )
 
 
 def _settle(tags: list[Tag]) -> None:

@@ -2,8 +2,9 @@
 
 import polars as pl
 
-from sctpinspect.protocol import ChunkType, ParameterType
+from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.assignment import OPENING, Assignment
+from sctpinspect.tables.extensions import announced
 from sctpinspect.tables.schema import ADDRESSES, ASSOCIATIONS, ENDPOINTS, conform
 
 ENDPOINT = ["association", "side"]
@@ -19,42 +20,67 @@ def is_type(*types: ChunkType) -> pl.Expr:
     return pl.col("type").is_in(types)
 
 
-def addresses(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFrame) -> pl.DataFrame:
-    """The table `addresses`.
+def addresses(
+    packets: pl.DataFrame,
+    flows: pl.DataFrame,
+    chunks: pl.DataFrame,
+    parameters: pl.DataFrame,
+    changes: pl.DataFrame,
+) -> pl.DataFrame:
+    """The table `addresses`; flows: the first packets that each side sent from an address to another.
 
     Of each side first the source of its INIT or INIT_ACK, then the addresses listed there (RFC 9260
     §3.3.2.1), those that ASCONF adds (RFC 5061 §4.2.1), and those that are only seen in packets.
     """
     opening = chunks.filter(pl.col("type").is_in(OPENING)).select("packet").unique()
-    listed = parameters.filter(pl.col("address").is_not_null()).sort("packet", "chunk", "index")
-    added = (pl.col("chunk_type") == ChunkType.ASCONF) & (pl.col("type") == ParameterType.ADD_IP_ADDRESS)
+    listed = parameters.filter(pl.col("address").is_not_null() & pl.col("chunk_type").is_in(OPENING)).sort(
+        "packet", "chunk", "index"
+    )
+    agreed = changes.filter(pl.col("outcome").ne_missing("refused"))
+    added = agreed.filter(pl.col("kind") == "address_added")
     seen = pl.concat(
         [
             _learned(packets.join(opening, on="packet", how="semi"), "source", "source"),
-            _learned(listed.filter(pl.col("chunk_type").is_in(OPENING)), "address", "parameter"),
-            _learned(listed.filter(added), "address", "asconf"),
+            _learned(listed, "address", "parameter"),
+            _learned(added, "address", "asconf"),
             pl.concat(
                 [
-                    _learned(packets, "source", "traffic"),
-                    _learned(packets, "destination", "traffic").with_columns(side=peer()),
+                    _learned(flows, "source", "traffic"),
+                    _learned(flows, "destination", "traffic").with_columns(side=peer()),
                 ]
             ).sort("packet", maintain_order=True),
         ]
     )
-    removed = (
-        listed.filter(
-            (pl.col("chunk_type") == ChunkType.ASCONF) & (pl.col("type") == ParameterType.DELETE_IP_ADDRESS)
-        )
-        .group_by(*ENDPOINT, "address")
-        .agg(removed_frame=pl.col("frame").max())
-    )
-    return (
+    found = (
         seen.drop_nulls("association")
         .unique([*ENDPOINT, "address"], keep="first", maintain_order=True)
         .sort(ENDPOINT, maintain_order=True)
         .with_columns(path=pl.int_range(pl.len()).over(ENDPOINT))
-        .join(removed, on=[*ENDPOINT, "address"], how="left", maintain_order="left")
-        .pipe(conform, ADDRESSES)
+    )
+    removed = _removed(found, packets, agreed)
+    return found.join(removed, on=[*ENDPOINT, "address"], how="left", maintain_order="left").pipe(
+        conform, ADDRESSES
+    )
+
+
+def _removed(addresses: pl.DataFrame, packets: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
+    """`association`, `side`, `address`, `removed_frame` of those that did not come back."""
+    columns = ["packet", "index", *ENDPOINT, "kind", "address", "frame"]
+    steps = changes.filter(pl.col("kind").is_in(["address_added", "address_removed"])).select(columns)
+    all_but_source = steps.filter(pl.col("address").is_null()).drop("address")
+    all_but_source = all_but_source.with_columns(packets["source"].gather(all_but_source["packet"]))
+    others = (
+        all_but_source.join(addresses.select(*ENDPOINT, "address", "learned_frame"), on=ENDPOINT)
+        .filter((pl.col("address") != pl.col("source")) & (pl.col("learned_frame") < pl.col("frame")))
+        .select(columns)
+    )
+    return (
+        pl.concat([steps.drop_nulls("address"), others])
+        .sort("packet", "index", maintain_order=True)
+        .group_by(*ENDPOINT, "address")
+        .agg(pl.col("kind", "frame").last())
+        .filter(pl.col("kind") == "address_removed")
+        .select(*ENDPOINT, "address", removed_frame="frame")
     )
 
 
@@ -69,9 +95,10 @@ def _learned(rows: pl.DataFrame, address: str, learned_from: str) -> pl.DataFram
 
 
 def associations(packets: pl.DataFrame, chunks: pl.DataFrame, assignment: Assignment) -> pl.DataFrame:
-    """The table `associations`."""
+    """The table `associations`; `extensions` is still null."""
     spans = (
-        packets.drop_nulls("association")
+        packets.select("association", "frame", "time_ns", "is_copy")
+        .drop_nulls("association")
         .group_by("association")
         .agg(
             pl.col("frame").first().alias("first_frame"),
@@ -98,7 +125,8 @@ def associations(packets: pl.DataFrame, chunks: pl.DataFrame, assignment: Assign
     for milestone in milestones:
         spans = spans.join(milestone, on="association", how="left", maintain_order="left")
     return spans.with_columns(
-        handshake=pl.col("init_frame").is_not_null() & pl.col("init_ack_frame").is_not_null()
+        handshake=pl.col("init_frame").is_not_null() & pl.col("init_ack_frame").is_not_null(),
+        extensions=None,
     ).pipe(conform, ASSOCIATIONS)
 
 
@@ -145,11 +173,31 @@ def _used_openings(packets: pl.DataFrame, chunks: pl.DataFrame, assignment: Assi
     )
 
 
+def with_extensions(associations: pl.DataFrame, endpoints: pl.DataFrame) -> pl.DataFrame:
+    """`associations` with the extensions that both endpoints announced."""
+    one, other = (
+        endpoints.filter(side=side).select("association", pl.col("extensions").alias(name))
+        for side, name in enumerate(("extensions", "other"))
+    )
+    both = one.join(other, on="association").select(
+        "association", pl.col("extensions").list.set_intersection("other").list.sort()
+    )
+    return associations.drop("extensions").join(both, on="association", how="left", maintain_order="left")
+
+
 def endpoints(
-    packets: pl.DataFrame, chunks: pl.DataFrame, assignment: Assignment, addresses: pl.DataFrame
+    packets: pl.DataFrame,
+    chunks: pl.DataFrame,
+    parameters: pl.DataFrame,
+    assignment: Assignment,
+    addresses: pl.DataFrame,
 ) -> pl.DataFrame:
     """The table `endpoints`, two rows for each association; `host` is still null."""
-    known = packets.drop_nulls("association").unique("association", keep="first", maintain_order=True)
+    known = (
+        packets.select(*ENDPOINT, "source_port", "destination_port")
+        .drop_nulls("association")
+        .unique("association", keep="first", maintain_order=True)
+    )
     ports = pl.concat(
         [
             known.select(*ENDPOINT, port="source_port"),
@@ -161,9 +209,12 @@ def endpoints(
         _used_openings(packets, chunks, assignment)
         .filter(pl.len().over(ENDPOINT).eq(1) | ((pl.col("type") == ChunkType.INIT) == (pl.col("side") == 0)))
         .select(
-            *[*ENDPOINT, "initial_tsn", "outbound_streams", "inbound_streams", "a_rwnd"],
+            *[*ENDPOINT, "packet", "chunk", "initial_tsn", "outbound_streams", "inbound_streams", "a_rwnd"],
             init_frame="frame",
         )
+    )
+    openings = openings.join(
+        announced(openings, parameters), on=["packet", "chunk"], how="left", maintain_order="left"
     )
     allowed = openings.select("association", peer(), allowed="inbound_streams")
     return (

@@ -7,15 +7,31 @@ import polars as pl
 
 from sctpinspect.decode import Columns
 from sctpinspect.decode.columns import Bytes
-from sctpinspect.tables.acknowledgements import acknowledgements, bases, retransmissions
+from sctpinspect.protocol import ChunkType
+from sctpinspect.tables.acknowledgements import acknowledgements, ranges
 from sctpinspect.tables.assignment import assign
-from sctpinspect.tables.associations import ENDPOINT, addresses, associations, endpoints, peer
+from sctpinspect.tables.associations import (
+    ENDPOINT,
+    addresses,
+    associations,
+    endpoints,
+    is_type,
+    peer,
+    with_extensions,
+)
 from sctpinspect.tables.calls import with_associations, with_calls, with_hosts
+from sctpinspect.tables.changes import changes, with_streams
 from sctpinspect.tables.completeness import completeness
 from sctpinspect.tables.heartbeats import heartbeats, paths
-from sctpinspect.tables.messages import with_messages
+from sctpinspect.tables.messages import messages
 from sctpinspect.tables.primary import primary
+from sctpinspect.tables.retransmissions import retransmissions
+from sctpinspect.tables.round_trips import round_trips, shortest
 from sctpinspect.tables.schema import TABLES, conform
+from sctpinspect.tables.tsns import nullable, sent
+
+_FREQUENT = [ChunkType.DATA, ChunkType.I_DATA, ChunkType.SACK, ChunkType.NR_SACK]
+"""Left out of what is searched again and again for the other chunks."""
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
@@ -39,9 +55,11 @@ class Tables(Generic[Frame]):
     associations: Frame
     endpoints: Frame
     addresses: Frame
+    changes: Frame
     completeness: Frame
     paths: Frame
     heartbeats: Frame
+    round_trips: Frame
     messages: Frame
     calls: Frame
     events: Frame
@@ -60,33 +78,43 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
     tables = primary(columns)
     assignment = assign(tables["packets"], tables["chunks"], tables["parameters"])
     for name in ("packets", "chunks", "parameters", "causes", "gap_blocks"):
-        table = tables[name].drop(ENDPOINT)
-        tables[name] = table.join(assignment.packets, on="packet", how="left", maintain_order="left")
+        owner = assignment.packets.select(ENDPOINT)[tables[name]["packet"]]
+        tables[name] = tables[name].with_columns(owner)
 
     packets, chunks = tables["packets"], tables["chunks"]
-    tables["addresses"] = addresses(packets, chunks, tables["parameters"])
+    control = chunks.filter(~is_type(*_FREQUENT))
+    flows = packets[_first_of_flows(packets, columns)]
+    changed = changes(packets, control, tables["parameters"])
+    tables["addresses"] = addresses(packets, flows, control, tables["parameters"], changed)
     tables["packets"] = packets = _with_paths(packets, tables["addresses"])
-    tables["associations"] = associations(packets, chunks, assignment)
-    parties = endpoints(packets, chunks, assignment, tables["addresses"])
+    tables["associations"] = associations(packets, control, assignment)
+    parties = endpoints(packets, control, tables["parameters"], assignment, tables["addresses"])
+    tables["associations"] = with_extensions(tables["associations"], parties)
+    tables["changes"] = with_streams(changed, parties)
     tables["endpoints"] = with_hosts(parties, tables["calls"], columns.recipe)
     tables["calls"] = with_associations(tables["calls"], tables["endpoints"], tables["associations"])
 
-    tsns = bases(chunks, parties)
-    acked, unseen = acknowledgements(chunks, tables["gap_blocks"], tsns)
-    chunks = (
-        chunks.drop("acked_frame")
-        .join(acked, on=[*ENDPOINT, "tsn"], how="left", maintain_order="left")
-        .with_columns(retransmissions(chunks, packets))
+    tsns = sent(packets, chunks, parties)
+    acks = ranges(chunks, tables["gap_blocks"], tsns)
+    acked, unseen = acknowledgements(chunks, acks, tsns)
+    tables["heartbeats"] = heartbeats(control, packets)
+    tables["round_trips"] = trips = round_trips(packets, chunks, tables["heartbeats"], acked, tsns)
+    of_chunks = tsns.of_chunks(tsns.lines, len(chunks))
+    chunks = chunks.with_columns(
+        acked_frame=chunks["frame"].gather(nullable(acked, pl.UInt32)).gather(of_chunks),
+        is_retransmission=tsns.of_chunks(tsns.times, len(chunks)) > 1,
+        retransmission=retransmissions(packets, chunks, acks, acked, shortest(trips, tsns), tsns),
     )
-    messages, tables["chunks"] = with_messages(chunks, packets, tsns, columns.data)
-    tables["messages"] = with_calls(messages, tables["calls"])
-
-    tables["heartbeats"] = heartbeats(chunks, packets)
-    tables["paths"] = paths(packets, chunks, tables["addresses"], tables["heartbeats"], tables["calls"])
+    found, numbers = messages(chunks, tsns)
+    tables["chunks"] = chunks = chunks.with_columns(message=numbers.gather(of_chunks))
+    tables["messages"] = with_calls(found, tables["calls"])
+    tables["paths"] = paths(
+        packets, chunks, control, tables["addresses"], tables["heartbeats"], trips, tables["calls"]
+    )
     tables["completeness"] = completeness(
         tables["interfaces"],
         packets,
-        chunks,
+        control,
         tables["associations"],
         parties,
         tables["heartbeats"],
@@ -98,6 +126,15 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
     frames = {name: conform(tables[name], schema) for name, schema in TABLES.items()}
     return Tables(
         **frames, recipe=columns.recipe, defects=columns.defects, frames=columns.frames, data=columns.data
+    )
+
+
+def _first_of_flows(packets: pl.DataFrame, columns: Columns) -> pl.Series:
+    """The first packets that each side sent from an address to another."""
+    return (
+        packets.select(*ENDPOINT, "packet", source=columns.sources, destination=columns.destinations)
+        .unique([*ENDPOINT, "source", "destination"], keep="first", maintain_order=True)
+        .get_column("packet")
     )
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import polars as pl
 
 from sctpinspect.protocol import ChunkType
-from sctpinspect.tables.acknowledgements import USER_DATA
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
+from sctpinspect.tables.round_trips import of_paths
 from sctpinspect.tables.schema import HEARTBEATS, PATHS, conform
+from sctpinspect.tables.tsns import USER_DATA
 
 PATIENCE_NS = 60_000_000_000
 """RTO.Max (RFC 9260 §16): a HEARTBEAT_ACK that comes later answers a HEARTBEAT only if it is identical."""
@@ -56,11 +58,9 @@ def unasked(chunks: pl.DataFrame, packets: pl.DataFrame, heartbeats: pl.DataFram
 
 def _with_addresses(chunks: pl.DataFrame, packets: pl.DataFrame, type_: ChunkType) -> pl.DataFrame:
     """Chunks of a type with the addresses of their packets, in order; copies are left out."""
-    return chunks.filter(is_type(type_) & pl.col("association").is_not_null()).join(
-        packets.filter(~pl.col("is_copy")).select("packet", "source", "destination", "path"),
-        on="packet",
-        maintain_order="left",
-    )
+    found = chunks.filter(is_type(type_) & pl.col("association").is_not_null())
+    there = packets.select("source", "destination", "path", "is_copy")[found["packet"]]
+    return pl.concat([found, there], how="horizontal").filter(~pl.col("is_copy")).drop("is_copy")
 
 
 def _matches(sent: pl.DataFrame, acks: pl.DataFrame) -> Iterator[tuple[int, int]]:
@@ -106,30 +106,33 @@ def _matches(sent: pl.DataFrame, acks: pl.DataFrame) -> Iterator[tuple[int, int]
 def paths(
     packets: pl.DataFrame,
     chunks: pl.DataFrame,
+    control: pl.DataFrame,
     addresses: pl.DataFrame,
     heartbeats: pl.DataFrame,
+    round_trips: pl.DataFrame,
     calls: pl.DataFrame,
 ) -> pl.DataFrame:
-    """The table `paths`: of every side one row for each address of its peer."""
+    """The table `paths`: of every side one row for each address of its peer.
+
+    control: the chunks, at least those of the handshake.
+    """
     path = [*ENDPOINT, "path"]
-    once = packets.filter(~pl.col("is_copy"))
-    of_packets = once.group_by(path).agg(packets=pl.len())
-    data = (
-        chunks.filter(USER_DATA)
-        .join(once.select("packet", "path"), on="packet")
+    data = chunks.select("packet", "type", "tsn").filter(USER_DATA)["packet"].to_numpy()
+    of_packets = (
+        packets.select(*path, "is_copy", data_chunks=np.bincount(data, minlength=len(packets)))
+        .filter(~pl.col("is_copy"))
         .group_by(path)
-        .agg(data_chunks=pl.len())
+        .agg(pl.len().alias("packets"), pl.col("data_chunks").sum())
     )
     of_heartbeats = heartbeats.group_by(path).agg(
         heartbeats=pl.len(),
         heartbeat_acks=pl.col("ack_frame").count(),
-        rtt_ns=(pl.col("ack_ns") - pl.col("time_ns")).median().round().cast(pl.Int64),
     )
-    confirmed = _confirmations(chunks, packets, addresses, heartbeats, calls)
+    confirmed = _confirmations(control, packets, addresses, heartbeats, calls)
     rows = addresses.select("association", peer(), "path", destination="address").sort(path)
-    for columns in (of_packets, data, of_heartbeats, confirmed):
+    for columns in (of_packets, of_heartbeats, confirmed, of_paths(round_trips)):
         rows = rows.join(columns, on=path, how="left", maintain_order="left")
-    counts = ["packets", "data_chunks", "heartbeats", "heartbeat_acks"]
+    counts = ["packets", "data_chunks", "heartbeats", "heartbeat_acks", "round_trips"]
     return rows.with_columns(pl.col(counts).fill_null(0)).pipe(conform, PATHS)
 
 

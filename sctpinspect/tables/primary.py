@@ -1,8 +1,7 @@
 """The primary tables: rows of the decoder as Polars frames, before associations are known."""
 
 import zlib
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,11 +14,12 @@ from sctpinspect.decode.columns import ICMP_ERROR_COLUMNS, Bytes
 from sctpinspect.decode.defects import NAMES
 from sctpinspect.decode.rows import GAP_KINDS
 from sctpinspect.protocol import PPID_NAMES, CauseCode, ChunkType, ParameterType
+from sctpinspect.tables.loops import mark_copies
 from sctpinspect.tables.schema import TABLES, Schema
+from sctpinspect.tables.tsns import array
 
-COPY_ELSEWHERE_NS = 1_000_000_000
-COPY_HERE_NS = 1_000_000
 COOKED_LINKS = {113, 276}
+BLOCK = 1 << 12
 PLACES = 64
 """So many places where equal packets were captured are remembered, the latest: bounds the time taken."""
 
@@ -82,8 +82,22 @@ def _conform(frame: pl.LazyFrame, schema: Schema) -> pl.DataFrame:
 
 def _frame(rows: NDArray, **more: Any) -> pl.LazyFrame:
     """The fields of a record array as columns, and more."""
-    fields = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or () if name != "words"}
-    return pl.DataFrame({**fields, **more}).lazy()
+    return pl.DataFrame({**_fields(rows), **more}).lazy()
+
+
+def _fields(rows: NDArray) -> dict[str, NDArray]:
+    """The fields of a record array, each an array of its own; of `words` each word.
+
+    In blocks that fit into the processor's cache, for all of a block is read for each field.
+    """
+    names = rows.dtype.names or ()
+    fields = {name: np.empty(rows[name].shape[::-1], rows.dtype[name].base) for name in names}
+    for begin in range(0, len(rows), BLOCK):
+        block = slice(begin, begin + BLOCK)
+        for name in names:
+            fields[name][..., block] = rows[name][block].T
+    words = fields.pop("words", ())
+    return fields | {f"word{index}": word for index, word in enumerate(words)}
 
 
 def _where(is_there: pl.Expr | str, value: pl.Expr | str) -> pl.Expr:
@@ -245,14 +259,6 @@ def _packet_bytes(columns: Columns, packet: NDArray) -> bytes:
     return source[int(packet["begin"]) :][: int(packet["captured_length"])].tobytes()
 
 
-class _Seen(NamedTuple):
-    """How often equal packets were captured at one place, and what the latest of them was like."""
-
-    times: int
-    last_ns: int
-    identification: int
-
-
 def _copies(columns: Columns) -> NDArray[np.bool_]:
     """For each packet whether the same bytes between the same addresses were captured just before.
 
@@ -262,44 +268,36 @@ def _copies(columns: Columns) -> NDArray[np.bool_]:
     identification or a device that sees each packet several times (Linux "any") says that it was sent once.
     """
     packets = columns.packets
-    copies = np.zeros(len(packets), np.bool_)
-    key = ["crc32c", "checksum", "verification_tag", "length", "source", "destination"]
+    key = ["crc32c", "checksum", "verification_tag", "length"]
     groups = (
-        _frame(packets, source=columns.sources, destination=columns.destinations)
+        pl.DataFrame({name: np.ascontiguousarray(packets[name]) for name in key})
+        .lazy()
+        .with_columns(source=columns.sources, destination=columns.destinations)
         .with_row_index("packet")
         .filter(pl.col("crc32c").is_duplicated())  # equal bytes have equal CRCs
-        .group_by(key)
+        .group_by([*key, "source", "destination"])
         .agg("packet")
         .filter(pl.col("packet").list.len() > 1)
         .select("packet")
         .collect()
+        .to_series()
     )
-    for (equal,) in groups.iter_rows():
-        copies[equal] = list(_copies_among(columns, equal))
+    equal = array(groups.explode(empty_as_null=False))
+    frames = columns.frame_rows[packets["frame"][equal]]
+    is_cooked = np.array([each.link_type in COOKED_LINKS for each in columns.interfaces], np.bool_)
+    copies = np.zeros(len(packets), np.bool_)
+    mark_copies(
+        np.concatenate([[0], array(groups.list.len()).cumsum()]),
+        equal,
+        frames["time_ns"].astype(np.int64),
+        frames["interface"].astype(np.int64),
+        packets["place"][equal].astype(np.int64),
+        packets["identification"][equal].astype(np.int64),
+        is_cooked[frames["interface"]],
+        np.zeros((PLACES, 5), np.int64),
+        copies,
+    )
     return copies
-
-
-def _copies_among(columns: Columns, equal: list[int]) -> Iterator[bool]:
-    """For each of the packets with the same bytes between the same addresses whether it is a copy."""
-    places: dict[tuple[int, int], _Seen] = {}
-    for packet in columns.packets[equal]:
-        frame = columns.frame_rows[packet["frame"]]
-        time_ns, interface, identification = frame["time_ns"], frame["interface"], packet["identification"]
-        here = places.pop((interface, packet["place"]), _Seen(0, time_ns, 0))
-        elsewhere = [other.times for other in places.values() if time_ns - other.last_ns <= COPY_ELSEWHERE_NS]
-        is_repeated = (
-            here.times > 0
-            and time_ns - here.last_ns <= COPY_HERE_NS
-            and (
-                columns.interfaces[interface].link_type in COOKED_LINKS
-                or here.identification == identification != 0
-            )
-        )
-        count = here.times + (not is_repeated)
-        yield is_repeated or count <= max(elsewhere, default=0)
-        places[interface, packet["place"]] = _Seen(count, time_ns, identification)
-        if len(places) > PLACES:
-            del places[next(iter(places))]
 
 
 def _key(packets: pl.DataFrame, rows: NDArray) -> dict[str, pl.Series]:
@@ -310,9 +308,6 @@ def _key(packets: pl.DataFrame, rows: NDArray) -> dict[str, pl.Series]:
 
 def _chunks(columns: Columns, packets: pl.DataFrame) -> pl.DataFrame:
     chunks = columns.rows.chunks
-    words = np.ascontiguousarray(chunks["words"].T)
-    halves = {f"high{word}": (words[word] >> 16).astype(np.uint16) for word in (1, 2)}
-    halves |= {f"low{word}": words[word].astype(np.uint16) for word in (1, 2)}
     begins = _begins(columns, chunks)
 
     def of(types: list[ChunkType], value: pl.Expr | str) -> pl.Expr:
@@ -324,8 +319,6 @@ def _chunks(columns: Columns, packets: pl.DataFrame) -> pl.DataFrame:
     return _conform(
         _frame(
             chunks,
-            **{f"word{index}": word for index, word in enumerate(words)},
-            **halves,
             **_key(packets, chunks),
             payload_offset=begins + np.where(chunks["type"] == ChunkType.DATA, 12, 16),
             value=_values(columns.data, begins, chunks["at_hand"], _has_value(chunks)),
@@ -338,8 +331,8 @@ def _chunks(columns: Columns, packets: pl.DataFrame) -> pl.DataFrame:
             _padding(),
             type_name=_name_of(ChunkType, "type"),
             tsn=of(USER_DATA, "word0"),
-            stream=of(USER_DATA, "high1"),
-            ssn=of(data, "low1"),
+            stream=of(USER_DATA, pl.col("word1") // 65536),
+            ssn=of(data, pl.col("word1") % 65536),
             mid=of(i_data, "word2"),
             fsn=of(i_data, pl.when(begins_message).then(pl.lit(0, pl.UInt32)).otherwise("word3")),
             ppid=of(USER_DATA, "ppid"),
@@ -357,14 +350,15 @@ def _chunks(columns: Columns, packets: pl.DataFrame) -> pl.DataFrame:
             payload_offset=of(USER_DATA, "payload_offset"),
             payload_digest=of(USER_DATA, _where("is_whole", "payload_digest")),
             cumulative_tsn=of(_CUMULATIVE, "word0"),
-            gap_block_count=of(_SACKS, "high2"),
+            gap_block_count=of(_SACKS, pl.col("word2") // 65536),
             duplicate_tsn_count=pl.coalesce(
-                of([ChunkType.SACK], "low2"), of([ChunkType.NR_SACK], pl.col("word3") // 65536)
+                of([ChunkType.SACK], pl.col("word2") % 65536),
+                of([ChunkType.NR_SACK], pl.col("word3") // 65536),
             ),
             a_rwnd=of([*_SACKS, *_OPENING], "word1"),
             initiate_tag=of(_OPENING, "word0"),
-            outbound_streams=of(_OPENING, "high2"),
-            inbound_streams=of(_OPENING, "low2"),
+            outbound_streams=of(_OPENING, pl.col("word2") // 65536),
+            inbound_streams=of(_OPENING, pl.col("word2") % 65536),
             initial_tsn=of(_OPENING, "word3"),
             lowest_tsn=of([ChunkType.ECNE, ChunkType.CWR], "word0"),
             sequence_number=of([ChunkType.ASCONF, ChunkType.ASCONF_ACK], "word0"),

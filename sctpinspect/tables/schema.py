@@ -30,6 +30,7 @@ TEXT, FLAG, BYTES = pl.String, pl.Boolean, pl.Binary
 TEXTS = pl.List(pl.String)
 
 CHECKSUM_STATE = pl.Enum(["good", "bad", "offloaded", "zero_accepted", "adler32", "not_captured"])
+RETRANSMISSION = pl.Enum(["fast", "t3", "spurious", "zero_window_probe", "tail", "unknown"])
 DELIVERY = pl.Enum(["delivered", "lost", "duplicated"])
 
 _SENDER: Schema = {
@@ -113,6 +114,11 @@ CHUNKS: Schema = {
     "payload_digest": Column(U32, "digest of the user data (journal.digest); null: not captured whole"),
     "message": Column(U32, "row of messages"),
     "is_retransmission": Column(FLAG, "the same TSN was seen before from this side"),
+    "retransmission": Column(
+        RETRANSMISSION,
+        "why it was sent again (criteria: sctpinspect.tables.retransmissions); null: it was not",
+        "sctp.retransmission",
+    ),
     "acked_frame": Column(
         U32, "the peer's first frame whose SACK or SHUTDOWN covers the TSN", "sctp.ack_frame"
     ),
@@ -212,6 +218,7 @@ ASSOCIATIONS: Schema = {
     "end_frame": Column(U32, "the SHUTDOWN_COMPLETE or ABORT that ended it"),
     "end_ns": Column(I64, "its time"),
     "restart_of": Column(U32, "the association that this one restarts; null: none"),
+    "extensions": Column(TEXTS, "what both endpoints announced at set-up (endpoints.extensions)"),
 }
 
 ENDPOINTS: Schema = {
@@ -226,6 +233,13 @@ ENDPOINTS: Schema = {
     "negotiated_streams": Column(U16, "its outbound streams: the smaller of its OS and the peer's MIS"),
     "a_rwnd": Column(U32, "a_rwnd of its INIT or INIT_ACK, bytes"),
     "init_frame": Column(U32, "frame of its INIT or INIT_ACK"),
+    "extensions": Column(
+        TEXTS,
+        "what that announces: chunk types of Supported Extensions (names or numbers), and FORWARD_TSN, ECN, "
+        "ZERO_CHECKSUM if parameters say so; null: handshake not in the capture",
+    ),
+    "auth_chunks": Column(TEXTS, "chunk types that it wants authenticated (RFC 4895)"),
+    "hmac_ids": Column(pl.List(U16), "HMAC identifiers that it accepts"),
     "host": Column(TEXT, "sandbox host whose socket this is; null: no journal"),
 }
 
@@ -239,7 +253,45 @@ ADDRESSES: Schema = {
         pl.Enum(["source", "parameter", "asconf", "traffic"]),
         "source: of the INIT or INIT_ACK; parameter: listed in it; traffic: only used in packets",
     ),
-    "removed_frame": Column(U32, "frame that removed it (ASCONF); null: never"),
+    "removed_frame": Column(U32, "frame that removed it (ASCONF, not refused); null: never, or it came back"),
+}
+
+CHANGES: Schema = {
+    **_CHUNK_KEY,
+    "index": Column(U16, "index of the parameter in its chunk; null: key_used"),
+    "time_ns": Column(I64, "when it was captured"),
+    "association": Column(U32, "row of associations"),
+    "side": Column(U8, "who asked for the change; of key_used: who uses the key"),
+    "kind": Column(
+        pl.Enum(
+            [
+                *("address_added", "address_removed", "primary_set"),  # ASCONF (RFC 5061): of the asker
+                *(
+                    "outgoing_ssns_reset",
+                    "incoming_ssns_reset",
+                    "ssns_and_tsns_reset",
+                ),  # RE_CONFIG (RFC 6525)
+                *("outgoing_streams_added", "incoming_streams_added"),
+                "key_used",  # the first AUTH with another key than before (RFC 4895)
+            ]
+        ),
+        "what changes; outgoing and incoming as the asker sees it",
+    ),
+    "number": Column(U32, "sequence number of the ASCONF chunk, or of the RE_CONFIG request"),
+    "address": Column(
+        TEXT,
+        "the address, of a wildcard the source of the packet; null in address_removed: all but that source",
+    ),
+    "streams": Column(pl.List(U16), "streams whose SSNs are reset; empty: all"),
+    "added_streams": Column(U16, "number of streams added"),
+    "shared_key_id": Column(U16, "the key"),
+    "outcome": Column(pl.Enum(["done", "refused"]), "by the peer's answer; null: not in the capture"),
+    "result": Column(U32, "result of the RE_CONFIG response, or cause code of the ASCONF_ACK"),
+    "answer_frame": Column(U32, "frame of the answer"),
+    "answer_ns": Column(I64, "its time"),
+    "outbound_streams": Column(U16, "outbound streams of the asker once these were added"),
+    "next_tsn": Column(U32, "the asker's next TSN after ssns_and_tsns_reset"),
+    "peer_next_tsn": Column(U32, "its peer's"),
 }
 
 COMPLETENESS: Schema = {
@@ -277,7 +329,21 @@ PATHS: Schema = {
     "heartbeat_acks": Column(U32, "of these, answered"),
     "confirmed_frame": Column(U32, "frame that confirmed the address (RFC 9260 §5.4); null: never"),
     "confirmed_ns": Column(I64, "its time"),
-    "rtt_ns": Column(I64, "median time from HEARTBEAT to HEARTBEAT_ACK"),
+    "round_trips": Column(U32, "rows of round_trips"),
+    "rtt_min_ns": Column(I64, "the shortest of these round trips; null: there is none"),
+    "rtt_median_ns": Column(I64, "their median"),
+    "rtt_max_ns": Column(I64, "the longest"),
+}
+
+ROUND_TRIPS: Schema = {
+    "association": Column(U32, "row of associations"),
+    "side": Column(U8, "sender of the DATA or HEARTBEAT"),
+    "path": Column(U16, "index of its destination among the peer's addresses"),
+    "kind": Column(pl.Enum(["data", "heartbeat"]), "what was answered"),
+    "frame": Column(U32, "frame of the DATA or HEARTBEAT"),
+    "time_ns": Column(I64, "its time"),
+    "acked_frame": Column(U32, "frame of the SACK, SHUTDOWN or HEARTBEAT_ACK"),
+    "rtt_ns": Column(I64, "the time between them", "sctp.sack_rtt"),
 }
 
 HEARTBEATS: Schema = {
@@ -392,9 +458,11 @@ TABLES: dict[str, Schema] = {
     "associations": ASSOCIATIONS,
     "endpoints": ENDPOINTS,
     "addresses": ADDRESSES,
+    "changes": CHANGES,
     "completeness": COMPLETENESS,
     "paths": PATHS,
     "heartbeats": HEARTBEATS,
+    "round_trips": ROUND_TRIPS,
     "messages": MESSAGES,
     "calls": CALLS,
     "events": EVENTS,

@@ -61,7 +61,7 @@ def run(package: Path, *arguments: str | Path, home: Path) -> subprocess.Complet
 def test_after_set_up_nothing_is_compiled(installed, tmp_path):
     for name, content in CAPTURES.items():
         (tmp_path / name).write_bytes(content)
-    run(installed, "-m", "sctpinspect.decode.prepare", home=tmp_path)
+    run(installed, "-m", "sctpinspect.tables.prepare", home=tmp_path)
     told = run(installed, "-c", READ, *CAPTURES, home=tmp_path).stdout.split("\n")
     assert told == ["1", "1", str(len(association())), "1", "2", "1", "1", "1", "3000", ""]
     assert not (tmp_path / ".cache").exists()

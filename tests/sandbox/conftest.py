@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 GOOD = [
     "delayed:",
     "lost_cookie_echo:",
+    "lost_data:",
     "path_down:",
     "raw_server:",
     "raw_server:ipv6",

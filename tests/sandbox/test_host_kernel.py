@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import sctpinspect
-from sctpinspect.decode.prepare import prepare
+from sctpinspect.tables.prepare import prepare
 
 PROGRAM = Path(__file__).with_name("host_capture.py")
 

@@ -117,3 +117,15 @@ def test_a_failing_call_is_told_in_one_line_with_the_way_out(run, name, call, se
     assert list(failures) == ["host b"]
     told = failures["host b"]
     assert call in told and sentence in told and "\n" not in told
+
+
+def test_why_the_kernel_sends_data_again(run):
+    """Fast after three SACKs, the last by the timer; while the window is closed, to probe it."""
+    done = run("lost_data")
+    assert done.failures == {}
+    chunks = done.capture.chunks
+    assert chunks.filter(chunks["is_retransmission"])["retransmission"].to_list() == ["fast", "tail"]
+    again = done.capture.messages.filter(pl.col("retransmissions") > 0)
+    assert again["send_call"].to_list() == done.capture.messages["send_call"].gather([1, 9]).to_list()
+    probes = run("slow_reader").capture.chunks.filter(pl.col("retransmission") == "zero_window_probe")
+    assert probes.height >= 2 and probes["tsn"].n_unique() == 1

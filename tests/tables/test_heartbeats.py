@@ -111,7 +111,7 @@ def test_paths_count_what_is_sent(tables):
         "data_chunks",
         "heartbeats",
         "heartbeat_acks",
-        "rtt_ns",
+        "rtt_median_ns",
     ]
     assert found.paths.select(columns).rows() == [
         (0, 0, "10.1.0.2", 20, 5, 3, 3, 1_000_000),
@@ -123,7 +123,7 @@ def test_paths_count_what_is_sent(tables):
 
 def test_path_without_packets_is_there(tables):
     found = tables(Conversation(**TWO).handshake().packets)
-    rows = found.paths.select("side", "path", "packets", "confirmed_frame", "rtt_ns").rows()
+    rows = found.paths.select("side", "path", "packets", "confirmed_frame", "rtt_median_ns").rows()
     assert rows == [(0, 0, 2, 2, None), (0, 1, 0, None, None), (1, 0, 2, 3, None), (1, 1, 0, None, None)]
 
 

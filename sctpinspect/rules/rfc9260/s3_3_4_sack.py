@@ -11,8 +11,8 @@ from sctpinspect.rules.queries import (
     moved_numbers,
     with_moved_numbers,
 )
-from sctpinspect.tables.acknowledgements import steps
 from sctpinspect.tables.associations import ENDPOINT, is_type
+from sctpinspect.tables.tsns import steps
 
 
 @rule("rfc9260/3.3.4/sack-length-matches-counts", level=Level.MUST, cites=["RFC 9260 §3.3.4"])

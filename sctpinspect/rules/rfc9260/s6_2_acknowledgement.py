@@ -15,8 +15,8 @@ from sctpinspect.rules.queries import (
     moved_numbers,
     with_moved_numbers,
 )
-from sctpinspect.tables.acknowledgements import steps
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
+from sctpinspect.tables.tsns import steps
 
 
 @rule(
