@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from sctpinspect.protocol import ChunkType
+from sctpinspect.protocol import ChunkType, ParameterType
 from sctpinspect.rules.model import OF_JUDGEMENTS, Judgement
 from sctpinspect.rules.view import View
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
@@ -99,16 +99,54 @@ def with_moved_numbers(t: View, subjects: pl.LazyFrame, violations: pl.LazyFrame
     return Judgement(subjects, violations, moved_numbers(t))
 
 
+def given_cookies(t: View) -> pl.LazyFrame:
+    """State Cookies (`value`) that each side was given, with the Initiate Tag (`tag`) of the INIT ACK."""
+    tags = t.chunks.filter(is_type(ChunkType.INIT_ACK)).select("packet", "chunk", tag="initiate_tag")
+    return (
+        t.parameters.filter(
+            (pl.col("type") == ParameterType.STATE_COOKIE)
+            & (pl.col("chunk_type") == ChunkType.INIT_ACK)
+            & pl.col("value").is_not_null()
+        )
+        .join(tags, on=["packet", "chunk"], maintain_order="left")
+        .select("association", peer(), "value", "tag")
+    )
+
+
+def collided(t: View) -> pl.LazyFrame:
+    """Associations in which both sides sent an INIT (RFC 9260 §5.2.1)."""
+    return (
+        t.chunks.filter(is_type(ChunkType.INIT) & pl.col("association").is_not_null())
+        .group_by("association")
+        .agg(sides=pl.col("side").n_unique())
+        .filter(pl.col("sides") > 1)
+        .select("association")
+    )
+
+
+def well_addressed(t: View, packets: pl.LazyFrame) -> pl.LazyFrame:
+    """Those of `packets` (or chunks) of associations that their receiver takes for its own.
+
+    Not those with a bad checksum (RFC 9260 §6.8) or a tag other than the receiver's (§8.5), if that is known.
+    An INIT has tag 0.
+    """
+    known = beside_peer(packets.filter(pl.col("association").is_not_null()), t.endpoints, own_tag="tag")
+    tag = pl.col("verification_tag")
+    has_tag = (tag == 0) | pl.col("own_tag").is_null() | tag.eq_missing(pl.col("own_tag"))
+    return known.filter(has_tag & pl.col("checksum_state").ne_missing("bad")).drop("own_tag")
+
+
 def unanswered(t: View, questions: pl.LazyFrame, answers: pl.LazyFrame) -> Judgement:
     """Judges that the first of `questions` of each side is followed by one of `answers` of its peer.
 
-    Where there is no answer and the capture ends within PATIENCE_NS after the question arrived, none can be
-    told to be missing. The side is that of the peer.
+    What the peer must discard is no question (see `well_addressed`). Where there is no answer and the capture
+    ends within PATIENCE_NS after the question arrived, none can be told to be missing. The side is that of
+    the peer.
     """
     answered = answers.select("association", side=peer(), answer="packet")
     arrived = t.packets.select("packet", arrived_ns=pl.coalesce("delivered_ns", "time_ns"))
     asked = (
-        questions.filter(pl.col("association").is_not_null() & pl.col("checksum_state").ne_missing("bad"))
+        well_addressed(t, questions)
         .unique(ENDPOINT, keep="first", maintain_order=True)
         .join(answered.group_by(ENDPOINT).agg(pl.col("answer").max()), on=ENDPOINT, how="left")
         .join(arrived, on="packet")

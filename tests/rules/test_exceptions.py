@@ -170,11 +170,11 @@ def test_a_gap_of_tsns_that_the_capture_may_have_made_is_none():
     assert status(story, "rfc9260/3.3.1/tsn-sequential") is Status.INCONCLUSIVE
 
 
-def append_like(story, like, *chunks):
+def append_like(story, like, *chunks, **fields):
     ends = {
         name: getattr(like, name) for name in ("source", "destination", "source_port", "destination_port")
     }
-    return append(story, *chunks, tag=like.tag, **ends)
+    return append(story, *chunks, tag=like.tag, **ends, **fields)
 
 
 @pytest.mark.parametrize(("pause_ms", "expected"), [(10, Status.INCONCLUSIVE), (1500, Status.FAIL)])
@@ -479,3 +479,147 @@ def an_interval_set_again_later(story):
     )
     delay(story, find(story, T.SHUTDOWN), 3000)
     forget(story, call(story, "setsockopt", 1, host="b"))
+
+
+# ---- answers that the end of the capture, or the way, may have kept away
+
+
+def up_to(story: Story, last: b.Packet, seconds: float) -> None:
+    """The recording goes on so long after a packet, and nothing else is in it then."""
+    story.packets = story.packets[: index(story, last) + 1]
+    story.calls = [call for call in story.calls if call.start_ns < last.time_ns]
+    story.linger_ns = int(seconds * b.SECOND)
+
+
+def slow(story: Story, packet: b.Packet) -> b.Packet:
+    """The packet on a link that takes 0.7 s."""
+    story.recipe["impaired"] = True
+    return change(story, packet, comment="sctpinspect delivery: delivered +700000000 ns")
+
+
+UNANSWERED = [
+    ("rfc9260/5.1/init-is-answered", T.INIT, Status.WARN),
+    ("rfc9260/5.1/cookie-echo-follows-init-ack", T.INIT_ACK, Status.FAIL),
+    ("rfc9260/5.1/cookie-ack-answers-echo", T.COOKIE_ECHO, Status.FAIL),
+    ("rfc9260/8.3/hb-ack-sent", T.HEARTBEAT, Status.FAIL),
+    ("rfc9260/9.2/shutdown-ack-answers-shutdown", T.SHUTDOWN, Status.FAIL),
+    ("rfc9260/9.2/shutdown-complete-answers-ack", T.SHUTDOWN_ACK, Status.FAIL),
+]
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+@pytest.mark.parametrize(("rule", "question", "broken_status"), UNANSWERED)
+def test_an_answer_is_missing_only_where_the_recording_goes_on_after_the_question_arrived(
+    rule, question, broken_status, is_slow
+):
+    story = CAPTURES["multihoming"]()
+    for packet in list(story.packets) if is_slow else []:
+        slow(story, packet)
+    asked = find(story, question)
+    up_to(story, asked, 0.6 + 0.7 * is_slow)
+    assert status(story, rule) is broken_status
+    up_to(story, asked, 0.4 + 0.7 * is_slow)
+    assert status(story, rule) is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("after_ms", "expected"), [(1000, Status.PASS), (1300, Status.FAIL)])
+def test_the_peer_may_send_until_a_slow_abort_has_arrived(after_ms, expected):
+    story = CAPTURES["aborted"]()
+    abort = find(story, T.ABORT)
+    up_to(story, abort, 0)
+    append_like(
+        story, find(story, T.COOKIE_ACK), b.sack(50), time_ns=abort.time_ns + after_ms * b.MILLISECOND
+    )
+    for packet in list(story.packets):
+        slow(story, packet)
+    assert status(story, "rfc9260/9/silence-after-close") is expected
+
+
+# ---- what a receiver must discard is no question, and ends nothing
+
+
+def only(story: Story, *packets: b.Packet) -> None:
+    """Those packets alone, and a recording that goes on for a second."""
+    story.packets, story.calls, story.linger_ns = list(packets), [], b.SECOND
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda init: {"tag": 5},
+        lambda init: {"chunks": [*init.chunks, b.chunk(T.PAD)]},
+        lambda init: {"checksum": 5},
+    ],
+    ids=["tag", "bundled", "checksum"],
+)
+def test_an_init_that_must_be_discarded_needs_no_answer(wrong):
+    story = CAPTURES["one_to_one"]()
+    init = find(story, T.INIT)
+    only(story, init)
+    assert status(story, "rfc9260/5.1/init-is-answered") is Status.WARN
+    change(story, init, **wrong(init))
+    assert status(story, "rfc9260/5.1/init-is-answered") is Status.NOT_APPLICABLE
+
+
+def test_a_peer_that_still_closes_answers_an_init_with_shutdown_ack():
+    story = CAPTURES["one_to_one"]()
+    end, ack = find(story, T.SHUTDOWN_COMPLETE), find(story, T.SHUTDOWN_ACK)
+    story.packets = story.packets[: index(story, end)]
+    append_like(story, end, b.init(tag=0xC2, tsn=1))
+    change(story, story.packets[-1], tag=0)
+    story.calls, story.linger_ns = [], b.SECOND
+    assert "rfc9260/5.1/init-is-answered" in broken(story)
+    story.wait(1)
+    again = append_like(story, ack, *ack.chunks)
+    assert "rfc9260/5.1/init-is-answered" not in broken(story)
+    delay(story, again, 600)
+    assert "rfc9260/5.1/init-is-answered" in broken(story)
+
+
+def test_an_init_ack_with_a_wrong_tag_needs_no_cookie_echo():
+    story = CAPTURES["one_to_one"]()
+    init, init_ack = find(story, T.INIT), find(story, T.INIT_ACK)
+    only(story, init, init_ack)
+    assert set(broken(story)) == {"rfc9260/5.1/cookie-echo-follows-init-ack"}
+    change(story, init_ack, tag=0x1234)
+    assert set(broken(story)) == {"rfc9260/5.1/init-ack-vtag"}
+
+
+def test_a_cookie_that_was_not_issued_needs_no_cookie_ack():
+    story = CAPTURES["one_to_one"]()
+    only(story, *story.packets[:3])
+    assert set(broken(story)) == {"rfc9260/5.1/cookie-ack-answers-echo"}
+    patch(story, find(story, T.COOKIE_ECHO), 20, b"?")
+    assert set(broken(story)) == {"rfc9260/3.3.11/cookie-echo-exact"}
+
+
+@innocent("one_to_one")
+def inits_that_crossed(story):
+    """One INIT ACK is echoed, and both repeat what the INITs asked for."""
+    init, init_ack, echo = story.packets[:3]
+    ends = {"source": B[2], "destination": A[2], "source_port": 7000, "destination_port": 6000}
+    crossing = b.init(tag=0xB2, tsn=0x7FFFFFFF, outbound=4, inbound=2)
+    insert(story, init_ack, crossing, like=init, **ends)
+    answer = b.init_ack(b.state_cookie(COOKIE[::-1]), tag=0xA2, tsn=7, outbound=3, inbound=5)
+    insert(story, echo, answer, like=echo)
+    only(story, *story.packets[:6])
+
+
+def test_a_heartbeat_with_a_wrong_tag_needs_no_answer():
+    story = CAPTURES["one_to_one"]()
+    beat = insert(story, find(story, T.DATA), b.heartbeat(b"who?"), like=find(story, T.COOKIE_ECHO))
+    delay(story, find(story, T.DATA), 1000)
+    assert set(broken(story)) == {"rfc9260/8.3/hb-ack-sent"}
+    change(story, beat, tag=0x1234)
+    assert set(broken(story)) == {"rfc9260/8.5/vtag-equals-peer-initiate-tag"}
+
+
+@pytest.mark.parametrize(
+    ("stray", "ends"),
+    [(b.abort(), True), (b.abort(reflected=True), False), (b.shutdown_complete(), False)],
+    ids=["good", "tag", "state"],
+)
+def test_what_must_be_ignored_ends_no_association(stray, ends):
+    story = CAPTURES["one_to_one"]()
+    insert(story, find(story, T.DATA, 1), stray, like=find(story, T.COOKIE_ECHO))
+    assert ("rfc9260/9/silence-after-close" in broken(story)) is ends

@@ -5,7 +5,7 @@ import polars as pl
 from sctpinspect.protocol import ChunkType, ParameterType
 from sctpinspect.rules import Judgement, Level, View, rule
 from sctpinspect.rules.queries import WHOLE, found
-from sctpinspect.tables.associations import is_type
+from sctpinspect.tables.associations import ENDPOINT, is_type
 
 
 @rule(
@@ -19,16 +19,20 @@ def init_ack_os_within_init_mis(t: View) -> Judgement:
     What it checks: the OS of every INIT ACK against the MIS of the INIT whose Initiate Tag it carries.
     Why it matters: the sender of the INIT would get DATA on streams it has no room for.
     What the capture must contain: an INIT and its INIT ACK.
-    Known exceptions: none. The other direction is no violation: an INIT may ask for more than it will get.
-    References: RFC 9260 §3.3.3; RFC 9260 §5.1.1.
+    Known exceptions: where INITs crossed, an INIT ACK repeats what the own INIT asked for (§5.2.1). The other
+    direction is no violation: an INIT may ask for more than it will get.
+    References: RFC 9260 §3.3.3; RFC 9260 §5.1.1; RFC 9260 §5.2.1.
     """
     inits = (
         t.chunks.filter(is_type(ChunkType.INIT))
         .select("association", verification_tag="initiate_tag", allowed="inbound_streams")
         .unique(["association", "verification_tag"], keep="first")
     )
-    subjects = t.chunks.filter(is_type(ChunkType.INIT_ACK)).join(
-        inits, on=["association", "verification_tag"], maintain_order="left"
+    own = t.chunks.filter(is_type(ChunkType.INIT)).select(*ENDPOINT, "outbound_streams")
+    subjects = (
+        t.chunks.filter(is_type(ChunkType.INIT_ACK))
+        .join(inits, on=["association", "verification_tag"], maintain_order="left")
+        .join(own, on=[*ENDPOINT, "outbound_streams"], how="anti", maintain_order="left")
     )
     violations = subjects.filter(pl.col("outbound_streams") > pl.col("allowed"))
     expected = pl.format("at most {} outbound streams", "allowed")

@@ -6,9 +6,12 @@ from sctpinspect.protocol import ChunkType, ParameterType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.queries import (
     MILLISECOND,
+    PATIENCE_NS,
     acknowledged,
     acknowledged_late,
+    collided,
     found,
+    given_cookies,
     hexadecimal,
     unanswered,
 )
@@ -75,7 +78,7 @@ def _set_up(t: View, inits: pl.LazyFrame) -> pl.LazyFrame:
 @rule(
     "rfc9260/5.1/init-is-answered",
     level=Level.SHOULD,
-    cites=["RFC 9260 §5.1 (B)"],
+    cites=["RFC 9260 §5.1 (B)", "RFC 9260 §9.2"],
     to_fail=[Need.COUNTERS, Need.DELIVERY],
 )
 def init_is_answered(t: View) -> Judgement:
@@ -85,16 +88,28 @@ def init_is_answered(t: View) -> Judgement:
     Why it matters: silence costs the initiator minutes of retransmissions.
     What the capture must contain: an INIT and half a second after it. A violation counts only in a capture of
     the sandbox without drops and impairment: elsewhere the INIT or its answer may have been lost.
-    Known exceptions: an INIT that must be dropped in silence (Initiate Tag 0) is not judged, nor one with the
-    tag of an association that is there already: it comes late.
-    References: RFC 9260 §5.1 (B).
+    Known exceptions: an INIT that must be dropped in silence (Initiate Tag 0, another verification tag than
+    0, other chunks in its packet) is not judged, nor one with the tag of an association that is there
+    already: it comes late. A peer that still closes an earlier association answers with SHUTDOWN ACK.
+    References: RFC 9260 §5.1 (B); RFC 9260 §9.2.
     """
     is_first = pl.col("association").eq_missing(pl.col("association").first().over("initiate_tag"))
-    inits = t.chunks.filter(is_type(ChunkType.INIT) & (pl.col("initiate_tag") != 0)).filter(is_first)
+    is_sound = (
+        (pl.col("initiate_tag") != 0) & (pl.col("verification_tag") == 0) & (pl.col("chunks_in_packet") == 1)
+    )
+    inits = t.chunks.filter(is_type(ChunkType.INIT) & is_sound).filter(is_first)
     asked, silent, unclear = unanswered(
         t, inits, t.chunks.filter(is_type(ChunkType.INIT_ACK, ChunkType.ABORT))
     )
-    return Judgement(asked, found(silent, "INIT ACK or ABORT", "no answer"), unclear)
+    closing = t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK)).select(
+        source_port="destination_port", destination_port="source_port", answer_ns="time_ns"
+    )
+    waited = pl.col("answer_ns") - pl.col("arrived_ns")
+    refused = silent.join(closing, on=["source_port", "destination_port"]).filter(
+        waited.is_between(0, PATIENCE_NS)
+    )
+    violations = silent.join(refused, on="packet", how="anti", maintain_order="left")
+    return Judgement(asked, found(violations, "INIT ACK or ABORT", "no answer"), unclear)
 
 
 @rule(
@@ -110,11 +125,12 @@ def cookie_echo_follows_init_ack(t: View) -> Judgement:
     Why it matters: without COOKIE ECHO there is no association.
     What the capture must contain: an INIT ACK and half a second after it. A violation counts only in a
     capture of the sandbox without drops and impairment.
-    Known exceptions: none.
-    References: RFC 9260 §5.1 (C).
+    Known exceptions: where both sides sent an INIT, the COOKIE ECHO of one establishes both, and the other
+    may discard its INIT ACK (§5.2.3).
+    References: RFC 9260 §5.1 (C); RFC 9260 §5.2.3.
     """
     answers = t.chunks.filter(is_type(ChunkType.COOKIE_ECHO, ChunkType.ABORT))
-    asked, silent, unclear = unanswered(t, t.chunks.filter(is_type(ChunkType.INIT_ACK)), answers)
+    asked, silent, unclear = unanswered(t, _less_collided(t, ChunkType.INIT_ACK, answers), answers)
     return Judgement(asked, found(silent, "COOKIE ECHO", "no answer"), unclear)
 
 
@@ -132,12 +148,22 @@ def cookie_ack_answers_echo(t: View) -> Judgement:
     What the capture must contain: a COOKIE ECHO and half a second after it. A violation counts only in a
     capture of the sandbox without drops and impairment.
     Known exceptions: a cookie that the peer did not issue must be dropped in silence; cookie-echo-exact
-    tells.
-    References: RFC 9260 §5.1 (D); RFC 9260 §5.1.5.
+    tells. Where both sides sent an INIT, the COOKIE ECHO of one may come late and be dropped (§5.2.4, C).
+    References: RFC 9260 §5.1 (D); RFC 9260 §5.1.5; RFC 9260 §5.2.4.
     """
     answers = t.chunks.filter(is_type(ChunkType.COOKIE_ACK, ChunkType.ERROR, ChunkType.ABORT))
-    asked, silent, unclear = unanswered(t, t.chunks.filter(is_type(ChunkType.COOKIE_ECHO)), answers)
+    given = given_cookies(t)
+    echoes = _less_collided(t, ChunkType.COOKIE_ECHO, answers)
+    strange = echoes.join(given, on=ENDPOINT, how="semi").join(given, on=[*ENDPOINT, "value"], how="anti")
+    issued = echoes.join(strange, on=["packet", "chunk"], how="anti", maintain_order="left")
+    asked, silent, unclear = unanswered(t, issued, answers)
     return Judgement(asked, found(silent, "COOKIE ACK", "no answer"), unclear)
+
+
+def _less_collided(t: View, type: ChunkType, answers: pl.LazyFrame) -> pl.LazyFrame:
+    """The chunks of a type, but for associations whose INITs crossed and where either side has an answer."""
+    crossed = collided(t).join(answers, on="association", how="semi")
+    return t.chunks.filter(is_type(type)).join(crossed, on="association", how="anti", maintain_order="left")
 
 
 @rule("rfc9260/5.1/cookie-echo-first-chunk", level=Level.MUST, cites=["RFC 9260 §5.1 (C)"])

@@ -4,7 +4,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import USER_DATA, found
+from sctpinspect.rules.queries import USER_DATA, collided, found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
 
@@ -26,13 +26,9 @@ def data_not_before_cookie_echo(t: View) -> Judgement:
     nothing is judged.
     References: RFC 9260 §6; RFC 9260 §3.3.11.
     """
-    initiators = t.chunks.filter(is_type(ChunkType.INIT) & pl.col("association").is_not_null())
-    collided = (
-        initiators.group_by("association").agg(sides=pl.col("side").n_unique()).filter(pl.col("sides") > 1)
-    )
     cookie_echoes = (
         t.chunks.filter(is_type(ChunkType.COOKIE_ECHO) & pl.col("association").is_not_null())
-        .join(collided, on="association", how="anti")
+        .join(collided(t), on="association", how="anti")
         .group_by(ENDPOINT)
         .agg(cookie_echo=pl.col("packet").min())
     )

@@ -4,7 +4,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import TICKS_NS, found, goes_on, too_short
+from sctpinspect.rules.queries import TICKS_NS, found, goes_on, too_short, well_addressed
 from sctpinspect.tables.associations import is_type, peer
 
 
@@ -22,8 +22,8 @@ def hb_ack_sent(t: View) -> Judgement:
     What the capture must contain: a HEARTBEAT, and its HEARTBEAT ACK or half a second without one. A
     violation counts only in a capture of the sandbox without drops and impairment.
     Known exceptions: none is due once either side has sent SHUTDOWN, SHUTDOWN ACK or ABORT (what comes later
-    than the HEARTBEAT is processed later, but for two clock ticks), or for a path MTU probe (HEARTBEAT with
-    PAD), which may be too big to arrive.
+    than the HEARTBEAT is processed later, but for two clock ticks), for a path MTU probe (HEARTBEAT with
+    PAD), which may be too big to arrive, or for one with a wrong verification tag or checksum.
     References: RFC 9260 §8.3; RFC 9260 §3.3.6.
     """
     closing = (
@@ -31,15 +31,11 @@ def hb_ack_sent(t: View) -> Judgement:
         .group_by("association")
         .agg(closing=pl.col("time_ns").min())
     )
-    fate = t.packets.select(
-        "packet", "delivery", "checksum_state", arrived_ns=pl.coalesce("delivered_ns", "time_ns")
+    fate = well_addressed(t, t.packets).select(
+        "packet", "delivery", arrived_ns=pl.coalesce("delivered_ns", "time_ns")
     )
     is_open = (pl.col("closing") - pl.col("arrived_ns") >= TICKS_NS).fill_null(True)
-    arrived = (
-        (pl.col("delivery") != "lost").fill_null(True)
-        & (pl.col("checksum_state") != "bad")
-        & ~pl.col("padded")
-    )
+    arrived = (pl.col("delivery") != "lost").fill_null(True) & ~pl.col("padded")
     asked = (
         t.heartbeats.join(closing, on="association", how="left", maintain_order="left")
         .join(fate, on="packet", maintain_order="left")
