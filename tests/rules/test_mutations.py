@@ -114,6 +114,16 @@ def _(story):
     return find(story, T.ABORT)
 
 
+@alteration("rfc6458/3.1.4/recv-from-peer", "multihoming")
+def _(story):
+    return result(story, call(story, "sctp_recvmsg", 2, host="b"), address="10.9.9.9")
+
+
+@alteration("rfc6458/3.1.4/recv-from-peer", "multihoming")
+def _(story):
+    return result(story, call(story, "sctp_recvmsg", 2, host="b"), port=9)
+
+
 @alteration("rfc6458/3.1.4/clock-alignment", "multihoming")
 def _(story):
     sent = find(story, T.DATA, 2)
