@@ -269,6 +269,17 @@ def test_an_abort_may_refuse_an_init_that_was_not_captured_but_not_with_the_own_
     assert (rule in broken(story)) is is_certain
 
 
+def test_of_heartbeats_that_were_cut_the_addresses_alone_tell_which_is_answered(tmp_path):
+    story = CAPTURES["multihoming"]()
+    beat = find(story, T.HEARTBEAT, source=A[0])
+    answer = find(story, T.HEARTBEAT_ACK, destination=A[1])
+    frames = [(packet.time_ns, packet.frame()) for packet in (*story.packets[:4], beat, answer)]
+    file = tmp_path / "cut.pcap"
+    file.write_bytes(b.pcap(frames, snaplen=60))
+    found = build(decode(file)).heartbeats
+    assert found.select("frame", "info", "ack_frame").rows() == [(5, None, None)]
+
+
 @pytest.mark.parametrize("snaplen", [74, 96, 128])
 @pytest.mark.parametrize("capture", CAPTURES)
 def test_packets_that_the_capture_cut_break_nothing(tmp_path, capture, snaplen):
