@@ -94,6 +94,28 @@ def moved_numbers(t: View) -> pl.LazyFrame:
     )
 
 
+def certain_without(t: View, extension: ChunkType, violations: pl.LazyFrame) -> pl.LazyFrame:
+    """The violations with `certain` where no chunk of this type, captured or not, can have made them right.
+
+    That is where INIT and INIT ACK are seen in whole and do not both list it among their Supported Extensions
+    (RFC 5061 §4.2.7), or are Forward-TSN-Supported (RFC 3758 §3.1).
+    """
+    lists = (pl.col("type") == ParameterType.SUPPORTED_EXTENSIONS) & (
+        pl.col("value").is_null() | pl.col("value").bin.contains(bytes([extension]))
+    )
+    if extension == ChunkType.FORWARD_TSN:
+        lists |= pl.col("type") == ParameterType.FORWARD_TSN_SUPPORTED
+    able = t.parameters.filter(lists).select("packet", "chunk", lists=True).unique()
+    unable = (
+        t.chunks.filter(is_type(ChunkType.INIT, ChunkType.INIT_ACK) & pl.col("association").is_not_null())
+        .join(able, on=["packet", "chunk"], how="left")
+        .group_by("association")
+        .agg(certain=WHOLE.all() & pl.col("lists").is_null().any())
+        .filter("certain")
+    )
+    return violations.join(unable, on="association", how="left", maintain_order="left")
+
+
 def with_moved_numbers(t: View, subjects: pl.LazyFrame, violations: pl.LazyFrame) -> Judgement:
     """A judgement that names the associations left out by `first_transmissions`."""
     return Judgement(subjects, violations, moved_numbers(t))

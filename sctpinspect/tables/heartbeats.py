@@ -82,7 +82,7 @@ def _matches(sent: pl.DataFrame, acks: pl.DataFrame) -> Iterator[tuple[int, int]
             last[asker, asking, *addresses] = last[asker, asking, addresses[0]] = position
             position += 1
         same = (association, 1 - side, info)
-        if same in infos:
+        if info is not None and same in infos:  # null: it was cut
             for key in ((*same, destination, source), same):
                 unanswered = identical.get(key, [])
                 while unanswered and unanswered[-1] in answered:

@@ -29,7 +29,7 @@ from rules.good import CAPTURES, COOKIE, HOSTS, Story, given, late
 from rules.verdicts import broken, verdict
 
 from sctpinspect.decode import decode
-from sctpinspect.protocol import ChunkType, DataFlag
+from sctpinspect.protocol import ChunkType, DataFlag, ParameterType
 from sctpinspect.rules import Status
 from sctpinspect.rules.engine import verify
 from sctpinspect.tables import build
@@ -205,6 +205,81 @@ def test_an_init_without_its_init_ack_has_no_tag_to_compare_with():
     assert broken(story) == {}
 
 
+def extensions(*types: T) -> bytes:
+    return b.parameter(ParameterType.SUPPORTED_EXTENSIONS, bytes(types))
+
+
+@pytest.mark.parametrize(
+    ("rule", "extension"),
+    [
+        ("rfc9260/5.1.1/data-sid-in-range", T.RE_CONFIG),
+        ("rfc9260/5.1.2/source-in-own-address-set", T.ASCONF),
+    ],
+)
+def test_what_a_lost_chunk_may_have_changed_is_certain_only_where_there_is_no_such_chunk(rule, extension):
+    story = CAPTURES["one_to_one"]()
+    story.calls, urgent = [], find(story, T.DATA, 2)
+    patch(story, urgent, STREAM, u16(2))
+    change(story, find(story, T.SACK, 2), source="fd00::9")
+    story.dropped = None
+    for type in (T.INIT, T.INIT_ACK):
+        assert rule in broken(story)
+        packet = find(story, type)
+        chunk = packet.chunks[0]
+        longer = chunk + bytes(-len(chunk) % 4) + extensions(T.FORWARD_TSN, extension)
+        change(story, packet, chunks=[longer[:2] + u16(len(longer) - 2) + longer[4:]])
+    assert rule not in broken(story)
+    story.dropped = 0
+    assert rule in broken(story)
+
+
+def test_an_ssn_of_zero_may_follow_a_reset_that_was_not_captured():
+    story = late()
+    story.dropped = None
+    patch(story, find(story, T.DATA, 2), SSN, u16(0))
+    assert status(story, "rfc9260/6.5/ssn-increments") is Status.INCONCLUSIVE
+    patch(story, find(story, T.DATA, 2), SSN, u16(1))
+    assert set(broken(story)) == {"rfc9260/6.5/ssn-increments"}
+
+
+def test_a_message_may_be_given_up_by_a_forward_tsn_that_was_not_captured():
+    story = late()
+    story.dropped = None
+    begun = b.data(51, b"DATA 1", ssn=1, flags=DataFlag.BEGINNING)
+    change(story, find(story, T.DATA, 1), chunks=[begun])
+    assert status(story, "rfc9260/6.9/fragment-be-pattern") is Status.INCONCLUSIVE
+    story.dropped = 0
+    assert "rfc9260/6.9/fragment-be-pattern" in broken(story)
+
+
+def test_an_acknowledgement_goes_half_way_round_by_a_reset_that_was_not_captured():
+    story = late()
+    story.wait(1500)
+    append_like(story, find(story, T.SACK), b.sack(50 + (1 << 31)))
+    assert broken(story) == {}
+
+
+@pytest.mark.parametrize(("tag", "is_certain"), [(0x1234, False), (0xA3, True)])
+def test_an_abort_may_refuse_an_init_that_was_not_captured_but_not_with_the_own_tag(tag, is_certain):
+    rule = "rfc9260/8.5.1/abort-tag-and-t-bit"
+    story = CAPTURES["aborted"]()
+    change(story, find(story, T.ABORT), tag=tag)
+    assert rule in broken(story)
+    story.dropped = None
+    assert (rule in broken(story)) is is_certain
+
+
+def test_of_heartbeats_that_were_cut_the_addresses_alone_tell_which_is_answered(tmp_path):
+    story = CAPTURES["multihoming"]()
+    beat = find(story, T.HEARTBEAT, source=A[0])
+    answer = find(story, T.HEARTBEAT_ACK, destination=A[1])
+    frames = [(packet.time_ns, packet.frame()) for packet in (*story.packets[:4], beat, answer)]
+    file = tmp_path / "cut.pcap"
+    file.write_bytes(b.pcap(frames, snaplen=60))
+    found = build(decode(file)).heartbeats
+    assert found.select("frame", "info", "ack_frame").rows() == [(5, None, None)]
+
+
 @pytest.mark.parametrize("snaplen", [74, 96, 128])
 @pytest.mark.parametrize("capture", CAPTURES)
 def test_packets_that_the_capture_cut_break_nothing(tmp_path, capture, snaplen):
@@ -283,6 +358,16 @@ def new_data_of_the_peer_after_a_shutdown(story):
     append_like(story, ack, b.data(90, b"one more"))
     story.wait(1)
     append_like(story, data, b.shutdown(90))
+
+
+@innocent("multihoming")
+def an_asconf_that_adds_its_own_source_as_the_wildcard_address(story):
+    story.calls = []
+    beat = find(story, T.HEARTBEAT, -1, source=A[0])
+    added = b.parameter(0xC001, u32(1) + b.address_parameter("0.0.0.0"))
+    ends = {"source": "10.9.0.1", "destination": B[0]}
+    insert(story, beat, b.asconf(1, b.address_parameter(A[0]), added), like=beat, **ends)
+    insert(story, beat, b.sack(2), like=beat, **ends)
 
 
 @innocent("late")

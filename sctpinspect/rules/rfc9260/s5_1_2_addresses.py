@@ -4,8 +4,8 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import SECOND, announced, found
-from sctpinspect.tables.associations import is_type, peer
+from sctpinspect.rules.queries import SECOND, announced, certain_without, found
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 
 @rule(
@@ -44,7 +44,7 @@ def init_ack_to_init_source(t: View) -> Judgement:
     level=Level.SHOULD,
     cites=["RFC 9260 §5.1.2 (C)"],
     needs=[Need.HANDSHAKE],
-    to_fail=[Need.NO_SIGN_OF_LOSS, Need.WHOLE_PACKETS],
+    to_fail=[Need.NO_LOSS, Need.WHOLE_PACKETS],
 )
 def destination_in_peer_address_set(t: View) -> Judgement:
     """Packets go only to addresses that the peer announced.
@@ -52,9 +52,11 @@ def destination_in_peer_address_set(t: View) -> Judgement:
     What it checks: that each destination is the source of the peer's INIT or INIT ACK, is listed in it, or
     was added by an ASCONF.
     Why it matters: the peer does not know itself by another address, and will answer with an ABORT.
-    What the capture must contain: the handshake. A violation counts only where no packet was cut, and none
-    is seen to be missing: else an address may have been announced unseen.
-    Known exceptions: the INIT itself, for which nothing is announced yet. Address translation between the two
+    What the capture must contain: the handshake. A violation counts only where the capture states that it
+    dropped nothing, and cut nothing (else an ASCONF may have added the address unseen), or where the
+    handshake rules out ASCONF.
+    Known exceptions: the INIT itself, for which nothing is announced yet, and addresses that an ASCONF came
+    from: it may add them as the wildcard address (RFC 5061 §4.2.1). Address translation between the two
     endpoints and the capture shows as a violation.
     References: RFC 9260 §5.1.2 (C).
     """
@@ -62,10 +64,11 @@ def destination_in_peer_address_set(t: View) -> Judgement:
     subjects = t.packets.filter(pl.col("association").is_not_null()).join(
         inits, on="packet", how="anti", maintain_order="left"
     )
-    known = announced(t).select("association", side=peer(), destination="address")
-    violations = subjects.join(
+    known = _usable(t).select("association", side=peer(), destination="address")
+    strange = subjects.join(
         known, on=["association", "side", "destination"], how="anti", maintain_order="left"
     )
+    violations = certain_without(t, ChunkType.ASCONF, strange)
     return Judgement(
         subjects, found(violations, "an address of the peer", pl.format("sent to {}", "destination"))
     )
@@ -76,7 +79,7 @@ def destination_in_peer_address_set(t: View) -> Judgement:
     level=Level.SHOULD,
     cites=["RFC 9260 §5.1.2 (C)", "RFC 9260 §3.3.2.1"],
     needs=[Need.HANDSHAKE],
-    to_fail=[Need.NO_SIGN_OF_LOSS, Need.WHOLE_PACKETS],
+    to_fail=[Need.NO_LOSS, Need.WHOLE_PACKETS],
 )
 def source_in_own_address_set(t: View) -> Judgement:
     """Packets come only from addresses that their sender announced.
@@ -84,15 +87,23 @@ def source_in_own_address_set(t: View) -> Judgement:
     What it checks: that each source is that of the sender's INIT or INIT ACK, is listed in it, or was added
     by an ASCONF.
     Why it matters: the peer looks for the association by the source address, and does not find it.
-    What the capture must contain: the handshake. A violation counts only where no packet was cut, and none
-    is seen to be missing: else an address may have been announced unseen.
-    Known exceptions: an ASCONF may come from the address that it adds.
+    What the capture must contain: the handshake. A violation counts only where the capture states that it
+    dropped nothing, and cut nothing (else an ASCONF may have added the address unseen), or where the
+    handshake rules out ASCONF.
+    Known exceptions: an ASCONF may come from the address that it adds, and name it by the wildcard address.
     References: RFC 9260 §5.1.2 (C); RFC 9260 §3.3.2.1.
     """
     asconfs = t.chunks.filter(is_type(ChunkType.ASCONF)).select("packet")
     subjects = t.packets.filter(pl.col("association").is_not_null()).join(
         asconfs, on="packet", how="anti", maintain_order="left"
     )
-    known = announced(t).select("association", "side", source="address")
-    violations = subjects.join(known, on=["association", "side", "source"], how="anti", maintain_order="left")
+    known = _usable(t).select("association", "side", source="address")
+    strange = subjects.join(known, on=["association", "side", "source"], how="anti", maintain_order="left")
+    violations = certain_without(t, ChunkType.ASCONF, strange)
     return Judgement(subjects, found(violations, "an announced address", pl.format("sent from {}", "source")))
+
+
+def _usable(t: View) -> pl.LazyFrame:
+    """`association`, `side`, `address`: announced, or what an ASCONF came from."""
+    added = t.chunks.filter(is_type(ChunkType.ASCONF)).select(*ENDPOINT, address="source")
+    return pl.concat([announced(t).select(*ENDPOINT, "address"), added])

@@ -10,6 +10,7 @@ from sctpinspect.rules.queries import (
     TIMER_SLACK,
     acknowledged,
     acknowledged_late,
+    certain_without,
     found,
     highest_sent,
     moved_numbers,
@@ -17,6 +18,9 @@ from sctpinspect.rules.queries import (
 )
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 from sctpinspect.tables.tsns import steps
+
+QUARTER = 1 << 30
+"""TSNs: a quarter of all that there are."""
 
 
 @rule(
@@ -55,7 +59,8 @@ def sack_cum_tsn_monotonic(t: View) -> Judgement:
     What the capture must contain: two SACK or SHUTDOWN of one side. A violation counts in a capture of the
     sandbox, elsewhere only where it comes more than a second after the larger one: sooner it may have been
     overtaken.
-    Known exceptions: associations with RE_CONFIG, which may move TSNs, are left out. One that acknowledges
+    Known exceptions: associations with RE_CONFIG, which may move TSNs half way round, are left out, and
+    elsewhere such a move counts only where the handshake rules out RE_CONFIG. One that acknowledges
     what was not sent yet (see sack-only-sent-tsns) sets no mark for those after it.
     References: RFC 9260 §6.2.1.
     """
@@ -76,8 +81,11 @@ def sack_cum_tsn_monotonic(t: View) -> Judgement:
         last=cumulative.shift(1).over(ENDPOINT),
         pause=pl.col("time_ns").diff().over(ENDPOINT),
     ).filter(pl.col("before").is_not_null())
-    violations = subjects.filter(pl.col("position") < pl.col("before")).with_columns(
-        certain=pl.col("pause") > SECOND
+    back = subjects.filter(pl.col("position") < pl.col("before"))
+    # a reset of the TSNs, seen or not, moves them half way round (RFC 6525 §5.2.4)
+    is_no_reset = pl.col("certain") | (pl.col("before") - pl.col("position") < QUARTER)
+    violations = certain_without(t, ChunkType.RE_CONFIG, back).with_columns(
+        certain=is_no_reset & (pl.col("pause") > SECOND)
     )
     expected = pl.format("TSN {} or above", "last")
     return with_moved_numbers(

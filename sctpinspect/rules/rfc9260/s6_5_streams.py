@@ -4,7 +4,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import first_transmissions, found, with_moved_numbers
+from sctpinspect.rules.queries import certain_without, first_transmissions, found, with_moved_numbers
 
 _STREAM = ["association", "side", "stream"]
 
@@ -33,14 +33,16 @@ def ssn_starts_at_zero(t: View) -> Judgement:
     return with_moved_numbers(t, subjects, found(violations, "SSN 0", actual))
 
 
-@rule("rfc9260/6.5/ssn-increments", level=Level.MUST, cites=["RFC 9260 §6.5"], to_fail=[Need.NO_SIGN_OF_LOSS])
+@rule("rfc9260/6.5/ssn-increments", level=Level.MUST, cites=["RFC 9260 §6.5"], to_fail=[Need.NO_LOSS])
 def ssn_increments(t: View) -> Judgement:
     """The SSN grows by one with each ordered message of a stream.
 
     What it checks: the SSNs of the ordered messages of each stream in order of TSN, modulo 65536. Unordered
     messages take no part.
     Why it matters: the receiver waits for a missing SSN, and takes a repeated one for a duplicate.
-    What the capture must contain: two ordered messages on a stream, and all TSNs between them.
+    What the capture must contain: two ordered messages on a stream, and all TSNs between them. That an SSN is
+    0 too early counts only where the capture states that it dropped nothing, or where the handshake rules out
+    RE_CONFIG: one not seen may have reset it.
     Known exceptions: I_DATA and associations with RE_CONFIG or FORWARD_TSN are left out.
     References: RFC 9260 §6.5.
     """
@@ -52,7 +54,10 @@ def ssn_increments(t: View) -> Judgement:
         )
         .filter(pl.col("run") == pl.col("run_before"))
     )
-    violations = subjects.filter(pl.col("ssn") != pl.col("right"))
+    wrong = subjects.filter(pl.col("ssn") != pl.col("right"))
+    violations = certain_without(t, ChunkType.RE_CONFIG, wrong).with_columns(
+        certain=pl.col("certain") | (pl.col("ssn") != 0)
+    )
     actual = pl.format("SSN {} on stream {}", "ssn", "stream")
     return with_moved_numbers(t, subjects, found(violations, pl.format("SSN {}", "right"), actual))
 

@@ -4,7 +4,14 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import USER_DATA, first_transmissions, found, moved_numbers, with_moved_numbers
+from sctpinspect.rules.queries import (
+    USER_DATA,
+    certain_without,
+    first_transmissions,
+    found,
+    moved_numbers,
+    with_moved_numbers,
+)
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
 
@@ -12,7 +19,7 @@ from sctpinspect.tables.associations import ENDPOINT, is_type
     "rfc9260/6.9/fragment-be-pattern",
     level=Level.MUST,
     cites=["RFC 9260 §6.9", "RFC 9260 §3.3.1"],
-    to_fail=[Need.NO_SIGN_OF_LOSS],
+    to_fail=[Need.NO_LOSS],
 )
 def fragment_be_pattern(t: View) -> Judgement:
     """A message is one DATA with B and E, or consecutive TSNs from B to E.
@@ -20,13 +27,18 @@ def fragment_be_pattern(t: View) -> Judgement:
     What it checks: in order of TSN, that a DATA with the B bit follows one with the E bit, and one without B
     one without E.
     Why it matters: the receiver reassembles by these bits and by consecutive TSNs alone.
-    What the capture must contain: two DATA with consecutive TSNs.
+    What the capture must contain: two DATA with consecutive TSNs. A new message before the end of another one
+    counts only where the capture states that it dropped nothing, or where the handshake rules out
+    FORWARD_TSN: one not seen may have given up the rest.
     Known exceptions: I_DATA, whose fragments may mix, and associations with RE_CONFIG or FORWARD_TSN are left
     out.
     References: RFC 9260 §6.9; RFC 9260 §3.3.1.
     """
     subjects = _neighbours(t)
-    violations = subjects.filter(pl.col("beginning") != pl.col("ending_before"))
+    wrong = subjects.filter(pl.col("beginning") != pl.col("ending_before"))
+    violations = certain_without(t, ChunkType.FORWARD_TSN, wrong).with_columns(
+        certain=pl.col("certain") | ~pl.col("beginning")
+    )
     expected = (
         pl.when("ending_before").then(pl.lit("B set: a new message")).otherwise(pl.lit("B clear: a fragment"))
     )

@@ -86,22 +86,31 @@ def _tag_and_t_bit(t: View, type: ChunkType) -> Judgement:
     chunks = t.chunks.filter(is_type(type) & pl.col("association").is_not_null())
     with_tags = beside_own(beside_peer(chunks, t.endpoints, peer_tag="tag"), t.endpoints, own_tag="tag")
     subjects = with_tags.with_columns(
-        tag=pl.when("tag_reflected").then("own_tag").otherwise("peer_tag")
+        tag=pl.when("tag_reflected").then("own_tag").otherwise("peer_tag"),
+        other=pl.when("tag_reflected").then("peer_tag").otherwise("own_tag"),
     ).filter(pl.col("tag").is_not_null())
-    violations = subjects.filter(pl.col("verification_tag") != pl.col("tag"))
+    violations = subjects.filter(pl.col("verification_tag") != pl.col("tag")).with_columns(
+        certain=pl.col("verification_tag") == pl.col("other")
+    )
     t_bit = pl.when("tag_reflected").then(pl.lit("set")).otherwise(pl.lit("clear"))
     expected = pl.format("{} with T {}", hexadecimal(pl.col("tag")), t_bit)
     return Judgement(subjects, found(violations, expected, _ACTUAL))
 
 
-@rule("rfc9260/8.5.1/abort-tag-and-t-bit", level=Level.MUST, cites=["RFC 9260 §8.5.1 (B)", "RFC 9260 §3.3.7"])
+@rule(
+    "rfc9260/8.5.1/abort-tag-and-t-bit",
+    level=Level.MUST,
+    cites=["RFC 9260 §8.5.1 (B)", "RFC 9260 §3.3.7"],
+    to_fail=[Need.NO_LOSS],
+)
 def abort_tag_and_t_bit(t: View) -> Judgement:
     """ABORT carries the tag of its receiver with T clear, or a reflected tag with T set.
 
     What it checks: T clear: the verification tag is the one that the receiver chose; T set: it is the one
     that stands on packets to the sender of the ABORT.
     Why it matters: the receiver ignores the ABORT otherwise, and the association lingers.
-    What the capture must contain: an ABORT of an association whose tags are known.
+    What the capture must contain: an ABORT of an association whose tags are known. One with neither of the
+    two tags counts only where the capture states that it dropped nothing: it may refuse an INIT not seen.
     Known exceptions: none.
     References: RFC 9260 §8.5.1 (B); RFC 9260 §3.3.7.
     """
@@ -112,6 +121,7 @@ def abort_tag_and_t_bit(t: View) -> Judgement:
     "rfc9260/8.5.1/shutdown-complete-tag-and-t-bit",
     level=Level.MUST,
     cites=["RFC 9260 §8.5.1 (C)", "RFC 9260 §3.3.13"],
+    to_fail=[Need.NO_LOSS],
 )
 def shutdown_complete_tag_and_t_bit(t: View) -> Judgement:
     """SHUTDOWN COMPLETE carries the tag of its receiver with T clear, or a reflected tag with T set.
@@ -119,7 +129,9 @@ def shutdown_complete_tag_and_t_bit(t: View) -> Judgement:
     What it checks: T clear: the verification tag is the one that the receiver chose; T set: it is the one of
     the SHUTDOWN ACK.
     Why it matters: the receiver ignores it otherwise and sends SHUTDOWN ACK again and again.
-    What the capture must contain: a SHUTDOWN COMPLETE of an association whose tags are known.
+    What the capture must contain: a SHUTDOWN COMPLETE of an association whose tags are known. One with
+    neither of the two tags counts only where the capture states that it dropped nothing: it may answer a
+    SHUTDOWN ACK not seen.
     Known exceptions: none.
     References: RFC 9260 §8.5.1 (C); RFC 9260 §3.3.13.
     """
