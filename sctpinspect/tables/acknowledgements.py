@@ -24,7 +24,7 @@ class Ranges(NamedTuple):
 
 
 class Acknowledgements(NamedTuple):
-    """What SACK and SHUTDOWN chunks say of the DATA of their peer.
+    """What SACK, NR_SACK and SHUTDOWN chunks say of the DATA of their peer.
 
     acked: for each TSN of `Sent` the row of the first chunk that acknowledges it; NONE: nothing does.
     unseen: `association`, `side` (of the DATA), `missing` (how many TSNs after the first one seen were
@@ -45,16 +45,16 @@ def acknowledgements(chunks: pl.DataFrame, ranges: Ranges, sent: Sent) -> Acknow
 
 
 def ranges(chunks: pl.DataFrame, gap_blocks: pl.DataFrame, sent: Sent) -> Ranges:
-    """What SACK and SHUTDOWN chunks acknowledge of endpoints whose TSNs can be counted."""
+    """What SACK, NR_SACK and SHUTDOWN chunks acknowledge of endpoints whose TSNs can be counted."""
     acks = (
         chunks.select("type", "association", "side", "cumulative_tsn")
         .with_row_index("row")
-        .filter(is_type(ChunkType.SACK, ChunkType.SHUTDOWN))
+        .filter(is_type(ChunkType.SACK, ChunkType.NR_SACK, ChunkType.SHUTDOWN))
         .drop_nulls(["association", "cumulative_tsn"])
     )
     gaps = (
         gap_blocks.select("kind", "packet", "chunk", "association", "side", "start", "end")
-        .filter(pl.col("kind") == "gap")
+        .filter(pl.col("kind").is_in(["gap", "nr_gap"]))
         .drop_nulls("association")
     )
     rows = np.concatenate([array(acks["row"]), rows_of(chunks, gaps)])

@@ -57,9 +57,11 @@ def addresses(
         .sort(ENDPOINT, maintain_order=True)
         .with_columns(path=pl.int_range(pl.len()).over(ENDPOINT))
     )
+    if agreed.is_empty():
+        return conform(found.with_columns(removed_frame=None), ADDRESSES)
     removed = _removed(found, packets, agreed)
-    return found.join(removed, on=[*ENDPOINT, "address"], how="left", maintain_order="left").pipe(
-        conform, ADDRESSES
+    return conform(
+        found.join(removed, on=[*ENDPOINT, "address"], how="left", maintain_order="left"), ADDRESSES
     )
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType, ParameterType
 from sctpinspect.tables.associations import ENDPOINT, is_type
-from sctpinspect.tables.schema import CHANGES, conform
+from sctpinspect.tables.schema import CHANGES, conform, polars_schema
 
 ASCONF_REQUESTS = {
     ParameterType.ADD_IP_ADDRESS: "address_added",
@@ -22,6 +22,7 @@ RE_CONFIG_REQUESTS = {
     ParameterType.ADD_OUTGOING_STREAMS_REQUEST: "outgoing_streams_added",
     ParameterType.ADD_INCOMING_STREAMS_REQUEST: "incoming_streams_added",
 }
+_BEARERS = [ChunkType.ASCONF, ChunkType.ASCONF_ACK, ChunkType.RE_CONFIG]
 _ANSWERS = [
     ParameterType.SUCCESS_INDICATION,
     ParameterType.ERROR_CAUSE_INDICATION,
@@ -47,12 +48,11 @@ def changes(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFram
     mentioned is done, unless it follows what was refused), of RE_CONFIG the last response. chunks: at least
     AUTH, ASCONF, ASCONF_ACK and RE_CONFIG.
     """
-    there = packets.filter(~pl.col("is_copy")).select("packet", "source")
+    if chunks.filter(is_type(*_BEARERS, ChunkType.AUTH)).is_empty():
+        return pl.DataFrame(schema=polars_schema(CHANGES))
+    there = packets.select("packet", "source", "is_copy").filter(~pl.col("is_copy")).drop("is_copy")
     bearers = (
-        chunks.filter(
-            is_type(ChunkType.ASCONF, ChunkType.ASCONF_ACK, ChunkType.RE_CONFIG)
-            & pl.col("association").is_not_null()
-        )
+        chunks.filter(is_type(*_BEARERS) & pl.col("association").is_not_null())
         .select("packet", "chunk", "frame", "time_ns", *ENDPOINT, "sequence_number", bearer="type")
         .join(there, on="packet", maintain_order="left")
     )
@@ -76,6 +76,8 @@ def changes(packets: pl.DataFrame, chunks: pl.DataFrame, parameters: pl.DataFram
 
 def with_streams(changes: pl.DataFrame, endpoints: pl.DataFrame) -> pl.DataFrame:
     """`changes` with the asker's outbound streams from then on, where their number at set-up is known."""
+    if changes.is_empty():
+        return changes
     adds = (pl.col("kind") == "outgoing_streams_added") & (pl.col("outcome") == "done").fill_null(False)
     added = pl.when(adds).then("added_streams").otherwise(0).cum_sum().over(ENDPOINT)
     known = endpoints.select(*ENDPOINT, "negotiated_streams")

@@ -83,7 +83,12 @@ def _are_overtaken(sent: Sent) -> np.ndarray:
 
 def _of_heartbeats(packets: pl.DataFrame, heartbeats: pl.DataFrame) -> pl.DataFrame:
     is_alone = pl.struct(*ENDPOINT, "info").is_unique()
-    arrivals = packets.select(ack_frame="frame", acked_ns=_arrival()).unique("ack_frame", keep="first")
+    arrivals = (
+        packets.select("frame", "delivery", "delivered_ns", "time_ns")
+        .filter(pl.col("frame").is_in(heartbeats["ack_frame"].drop_nulls().implode()))
+        .select(ack_frame="frame", acked_ns=_arrival())
+        .unique("ack_frame", keep="first")
+    )
     return (
         heartbeats.filter(is_alone & (pl.col("ack_info") == pl.col("info")))
         .join(arrivals, on="ack_frame")

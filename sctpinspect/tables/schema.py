@@ -120,7 +120,7 @@ CHUNKS: Schema = {
         "sctp.retransmission",
     ),
     "acked_frame": Column(
-        U32, "the peer's first frame whose SACK or SHUTDOWN covers the TSN", "sctp.ack_frame"
+        U32, "the peer's first frame whose SACK, NR_SACK or SHUTDOWN covers it", "sctp.ack_frame"
     ),
     # SACK, SHUTDOWN, FORWARD_TSN
     "cumulative_tsn": Column(

@@ -1,9 +1,11 @@
 """DATA sent again, acknowledged, and acknowledged without having been seen."""
 
+import struct
 from dataclasses import replace
 
 import pytest
 from builders import (
+    chunk,
     data,
     ethernet,
     interface_block,
@@ -19,6 +21,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sctpinspect.decode import decode
+from sctpinspect.protocol import ChunkType
 from sctpinspect.protocol.serial import add, distance, leq
 from sctpinspect.tables import build
 
@@ -77,6 +80,14 @@ def test_first_acknowledgement_counts(tables):
         (1002, 10),
         (1003, None),
     ]
+
+
+def test_nr_sacks_acknowledge_too(tables):
+    """As SACK, with non-renegable gap ack blocks beside the others."""
+    blocks = struct.pack(">IIHHHHHHHH", 1000, 9000, 1, 1, 0, 0, 2, 2, 4, 4)
+    talk = Conversation().handshake().send(0, *(data(1000 + step) for step in range(5)))
+    talk.send(1, chunk(ChunkType.NR_SACK, blocks))
+    assert of_data(tables(talk.packets), "acked_frame") == [(6,), (None,), (6,), (None,), (6,)]
 
 
 def test_own_sacks_acknowledge_nothing_of_oneself(tables):
