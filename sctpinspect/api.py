@@ -1,6 +1,6 @@
 """The public API: `read`, `verify`, `capture`, and the `Capture` and `Verdict` that they give."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,12 +72,13 @@ class Capture(Tables[pl.DataFrame]):
         return "\n".join(line.plain.rstrip() for line in ladder(self, association, width=width))
 
 
-def read(path: str | Path) -> Capture:
+def read(path: str | Path, udp_ports: Iterable[int] = ()) -> Capture:
     """Read a pcap or pcapng file ("-": standard input).
 
-    Raises UsageError for what cannot be read, is no capture, or holds nothing of SCTP.
+    udp_ports: UDP ports that carry SCTP, beside 9899 and those where it proves to be (RFC 6951). Raises
+    UsageError for what cannot be read, is no capture, or holds nothing of SCTP, and for what is no port.
     """
-    built = tables.build(decode.decode(path))
+    built = tables.build(decode.decode(path, _ports(udp_ports)))
     if not (built.packets.height or built.calls.height or built.icmp_errors.height):
         held = f"{count(built.frames, 'frame')}, none of them SCTP" if built.frames else "no frame"
         why = f" ({built.defects[0]})" if built.defects else ""
@@ -85,9 +86,14 @@ def read(path: str | Path) -> Capture:
     return Capture(path=path, **vars(built))
 
 
-def verify(path: str | Path, rules: str | Sequence[str] = (), baseline: str = "rfc9260") -> Verdict:
+def verify(
+    path: str | Path,
+    rules: str | Sequence[str] = (),
+    baseline: str = "rfc9260",
+    udp_ports: Iterable[int] = (),
+) -> Verdict:
     """Read and judge a capture file; see `read` and `Capture.verify`."""
-    return read(path).verify(rules, baseline)
+    return read(path, udp_ports).verify(rules, baseline)
 
 
 def capture(
@@ -104,6 +110,14 @@ def capture(
 
     name, variant = scenarios.parse(scenario)
     return read(record(name, variant, kernel, None if out is None else Path(out)))
+
+
+def _ports(given: Iterable[int]) -> list[int]:
+    ports = list(given)
+    for port in ports:
+        if not 0 < port < 1 << 16:
+            raise UsageError(f"{port} is no UDP port; give one from 1 to 65535")
+    return ports
 
 
 def _dissect(data: bytes, link_type: int) -> Any:

@@ -38,6 +38,12 @@ class Format(StrEnum):
     junit = "junit"
 
 
+UdpPorts = Annotated[
+    list[int] | None,
+    typer.Option("--udp-port", metavar="N", help="A UDP port that carries SCTP, beside 9899; repeatable."),
+]
+
+
 class FailOn(StrEnum):
     """Which broken rules make the exit status 1."""
 
@@ -142,6 +148,7 @@ def verify(
     baseline: Annotated[str, typer.Option(metavar="EDITION", help="rfc9260 or rfc4960.")] = "rfc9260",
     format: Annotated[Format, typer.Option(help="How to write the verdict.")] = Format.text,
     fail_on: Annotated[FailOn, typer.Option(help="Exit with 1 if such a rule is broken.")] = FailOn.must,
+    udp_port: UdpPorts = None,
 ) -> None:
     """Judge capture files, whoever made them."""
     from sctpinspect.report import junit, verdict_json
@@ -154,7 +161,7 @@ def verify(
     captures, suites, ends, status = [], [], Counter[str](), 0
     for number, file in enumerate(files):
         try:
-            found, verdict = judge(file, prefixes, baseline)
+            found, verdict = judge(file, prefixes, baseline, udp_port or ())
         except UsageError as error:
             complain(error)
             status = error.exit_status
@@ -188,6 +195,7 @@ def show(
     calls: Annotated[bool, typer.Option("--calls", help="The socket calls.")] = False,
     frame: Annotated[int | None, typer.Option(metavar="N", help="Everything about one frame.")] = None,
     association: Annotated[int | None, typer.Option(metavar="N", help="This association only.")] = None,
+    udp_port: UdpPorts = None,
 ) -> None:
     """Show what is in a capture.
 
@@ -198,7 +206,7 @@ def show(
     from sctpinspect.report.lines import emit, line, width
 
     with progress(f"reading {file}"):
-        found = read(file)
+        found = read(file, udp_port or ())
     if association is not None:
         drawing.pick_association(found, association)
     if frame is not None:
@@ -257,15 +265,17 @@ def doctor() -> None:
 # ------------------------------------------------------------------ what the commands share
 
 
-def judge(file: str, prefixes: Sequence[str] = (), baseline: str = "rfc9260") -> tuple["Capture", "Verdict"]:
+def judge(
+    file: str, prefixes: Sequence[str] = (), baseline: str = "rfc9260", udp_ports: Sequence[int] = ()
+) -> tuple["Capture", "Verdict"]:
     """Read and judge a file, with progress shown on a terminal."""
     with progress(f"reading {file}") as say:
-        found = read(file)
+        found = read(file, udp_ports)
         say(f"judging {file}")
         return found, found.verify(prefixes, baseline)
 
 
-def read(file: str) -> "Capture":
+def read(file: str, udp_ports: Sequence[int] = ()) -> "Capture":
     from sctpinspect import api
     from sctpinspect.decode import compiled
 
@@ -274,7 +284,7 @@ def read(file: str) -> "Capture":
         signal.siginterrupt(signal.SIGINT, True)
     often = "once" if compiled.folder() else "at each start, for its result can be kept nowhere"
     with compiled.on_compiling(lambda: complain(f"compiling the decoder (about 15 s, {often}) ...")):
-        return api.read(file)
+        return api.read(file, udp_ports)
 
 
 def exit_status(file: str, found: "Capture", verdict: "Verdict", fail_on: FailOn = FailOn.must) -> int:
