@@ -93,7 +93,7 @@ def test_an_interrupt_after_the_recording_says_that_it_is_there(run, monkeypatch
         file.unlink()
         file.write_bytes(good.read_bytes())
 
-    def interrupted(path):
+    def interrupted(*arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sandbox, "record", record)
