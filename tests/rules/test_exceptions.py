@@ -661,12 +661,14 @@ def test_a_peer_that_still_closes_answers_an_init_with_shutdown_ack():
     assert "rfc9260/5.1/init-is-answered" in broken(story)
 
 
-def test_an_init_ack_with_a_wrong_tag_needs_no_cookie_echo():
+def test_an_init_ack_without_streams_or_with_a_wrong_tag_needs_no_cookie_echo():
     story = CAPTURES["one_to_one"]()
     init, init_ack = find(story, T.INIT), find(story, T.INIT_ACK)
     only(story, init, init_ack)
     assert set(broken(story)) == {"rfc9260/5.1/cookie-echo-follows-init-ack"}
-    change(story, init_ack, tag=0x1234)
+    refused = patch(story, init_ack, 12, u16(0))  # streams
+    assert set(broken(story)) == {"rfc9260/3.3.2/init-stream-counts-nonzero"}
+    change(story, refused, chunks=init_ack.chunks, tag=0x1234)
     assert set(broken(story)) == {"rfc9260/5.1/init-ack-vtag"}
 
 
