@@ -9,7 +9,7 @@ from sctpinspect.protocol.errors import EnvironmentLacks, UsageError
 
 __all__ = ["NAMES", "Fact", "Kernel", "KernelFailed", "Outcome", "TimeLimit", "choose", "debian", "facts"]
 
-NAMES = ("auto", "host", "uml", "timetravel")
+NAMES = ("auto", "host", "uml")
 
 
 def choose(name: str = "auto") -> Kernel:
@@ -17,7 +17,7 @@ def choose(name: str = "auto") -> Kernel:
 
     Fetches user-mode Linux if it is needed and not there. Raises UsageError, EnvironmentLacks.
     """
-    if name not in NAMES:
+    if name not in (*NAMES, "timetravel"):
         raise UsageError(f"There is no kernel {name}: --kernel takes {', '.join(NAMES)}.")
     if sys.platform != "linux":
         raise EnvironmentLacks("Recording needs Linux: here captures can be read and judged only.")

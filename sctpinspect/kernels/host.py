@@ -12,6 +12,7 @@ from sctpinspect.kernels.kernel import (
     KernelFailed,
     Outcome,
     TimeLimit,
+    Work,
     guest_command,
     read_outcome,
     run_to_end,
@@ -28,9 +29,12 @@ class Host:
 
     name: str = "host"
 
-    def run(self, argv: Sequence[str], folder: Path, limit_s: float) -> Outcome:
+    def run(
+        self, argv: Sequence[str], folder: Path, limit_s: float, meanwhile: Work | None = None
+    ) -> Outcome:
         """Run `argv` in fresh namespaces, without root one of users among them; see Kernel.run."""
-        code = run_to_end(guest_command(write_job(argv, folder)), folder / "kernel.log", limit_s)
+        command = guest_command(write_job(argv, folder))
+        code = run_to_end(command, folder / "kernel.log", limit_s, meanwhile)
         return read_outcome(folder, "The process that makes the namespaces", code)
 
 

@@ -7,7 +7,8 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from sctpinspect.protocol.errors import SctpInspectError
 GUEST = Path(__file__).with_name("guest.py")
 LOG_BYTES = 1 << 20
 PR_SET_PDEATHSIG = 1
+
+Work = Callable[[], object]
 
 
 class KernelFailed(SctpInspectError):
@@ -44,12 +47,15 @@ class Kernel(Protocol):
         """As `--kernel` takes it."""
         ...
 
-    def run(self, argv: Sequence[str], folder: Path, limit_s: float) -> Outcome:
+    def run(
+        self, argv: Sequence[str], folder: Path, limit_s: float, meanwhile: Work | None = None
+    ) -> Outcome:
         """Run `argv` (`argv[0]` absolute) to its end, as uid 0 in a network namespace of its own.
 
         `folder` (absolute, existing) is its working directory, and the only part of this machine's file
         systems that it can write; /run and /dev/shm are its own. Its output goes to `folder/log`. All that it
-        started ends with it. Raises KernelFailed, and TimeLimit after `limit_s` seconds, boot included.
+        started ends with it. `meanwhile` is done here once it has begun. Raises KernelFailed, and TimeLimit
+        after `limit_s` seconds, boot included.
         """
         ...
 
@@ -87,12 +93,18 @@ def guest_command(job: Path) -> list[str]:
 
 
 def run_to_end(
-    argv: Sequence[str], console: Path, limit_s: float, cpu: int | None = None, temporary: str | None = None
+    argv: Sequence[str],
+    console: Path,
+    limit_s: float,
+    meanwhile: Work | None = None,
+    cpu: int | None = None,
+    temporary: str | None = None,
 ) -> int:
     """Run a process in a session of its own, with its output in the file `console`; gives its return code.
 
     Whatever happens, here or to this process, nothing of it is left running. Raises KernelFailed, TimeLimit.
     """
+    end = time.monotonic() + limit_s
     parent = os.getpid()
     libc = ctypes.CDLL(None)
 
@@ -118,7 +130,9 @@ def run_to_end(
         except OSError as error:
             raise KernelFailed(f"{argv[0]} cannot be started: {error.strerror}.") from None
     try:
-        return process.wait(limit_s)
+        if meanwhile is not None:
+            meanwhile()
+        return process.wait(max(0, end - time.monotonic()))
     except subprocess.TimeoutExpired:
         raise TimeLimit(f"The run was not done after {limit_s:g} s and was ended.") from None
     finally:

@@ -19,7 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sctpinspect.kernels import debian
-from sctpinspect.kernels.kernel import Outcome, guest_command, hidden, read_outcome, run_to_end, write_job
+from sctpinspect.kernels.kernel import (
+    Outcome,
+    Work,
+    guest_command,
+    hidden,
+    read_outcome,
+    run_to_end,
+    write_job,
+)
 from sctpinspect.kernels.sudo import as_owner
 from sctpinspect.protocol.errors import EnvironmentLacks
 
@@ -42,7 +50,9 @@ class Uml:
     def program(self) -> Path:
         return self.root / "usr/bin/linux.uml"
 
-    def run(self, argv: Sequence[str], folder: Path, limit_s: float) -> Outcome:
+    def run(
+        self, argv: Sequence[str], folder: Path, limit_s: float, meanwhile: Work | None = None
+    ) -> Outcome:
         """Boot, run `argv`, power off; see Kernel.run."""
         if '"' in str(folder):
             raise EnvironmentLacks(f"User-mode Linux takes no path with a quotation mark: rename {folder}.")
@@ -65,7 +75,7 @@ class Uml:
         ]  # fmt: skip
         try:
             with own_cpu() as cpu:
-                code = run_to_end(command, folder / "kernel.log", limit_s, cpu=cpu, temporary=ram)
+                code = run_to_end(command, folder / "kernel.log", limit_s, meanwhile, cpu, ram)
         finally:
             shutil.rmtree(Path(ram, identity), ignore_errors=True)  # a kernel that is killed leaves it
         return read_outcome(folder, "The user-mode Linux kernel", code)

@@ -25,11 +25,13 @@ def record(
     kernel: str = "auto",
     out: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Path:
     """Run a scenario and write its capture to `out` (default: `captures/<family>/<name>[-<variant>].pcapng`).
 
     Gives the file. It is replaced at the end of a run that went well, and left alone by any other: what a
-    failed run had recorded goes to a file beside it, which the error names. `say` is told what is being done.
+    failed run had recorded goes to a file beside it, which the error names. `say` is told what is being done;
+    `meanwhile` is done while the kernel works.
     Raises UsageError before anything runs, EnvironmentLacks, ScenarioFailed, or what the kernel raises.
     """
     scenario = f"{name}:{variant}".rstrip(":")
@@ -41,7 +43,8 @@ def record(
         say(f"running {scenario} on {chosen.name}")
         job = folder / "job.json"
         job.write_text(json.dumps({"scenario": name, "variant": variant, "kernel": chosen.name}))
-        outcome = chosen.run([sys.executable, "-m", "sctpinspect.sandbox", str(job)], folder, LIMIT_S)
+        program = [sys.executable, "-m", "sctpinspect.sandbox", str(job)]
+        outcome = chosen.run(program, folder, LIMIT_S, meanwhile)
         result = folder / "result.json"
         if outcome.status or not result.exists():
             raise ScenarioFailed(f"{scenario} failed on {chosen.name}: {outcome.log.strip()}")

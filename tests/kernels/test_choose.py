@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import tempfile
 
 import pytest
 
@@ -23,7 +24,7 @@ def nothing_here(monkeypatch, tmp_path):
 
 
 def test_unknown_and_future_names():
-    with pytest.raises(UsageError, match="There is no kernel vm: --kernel takes auto, host, uml, timetravel"):
+    with pytest.raises(UsageError, match="There is no kernel vm: --kernel takes auto, host, uml\\."):
         kernels.choose("vm")
     with pytest.raises(EnvironmentLacks, match="no time-travel kernel"):
         kernels.choose("timetravel")
@@ -61,12 +62,17 @@ def test_a_cache_folder_that_cannot_be_made(monkeypatch):
         debian.cache_folder()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="needs a user who is not root")
-def test_a_cache_folder_that_cannot_be_written(monkeypatch, tmp_path):
-    tmp_path.chmod(0o500)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(EnvironmentLacks, match="set XDG_CACHE_HOME"):
-        debian.cache_folder()
+def test_a_cache_folder_that_cannot_be_written(monkeypatch):
+    with tempfile.TemporaryDirectory() as home:
+        os.chmod(home, 0o555)
+        monkeypatch.setenv("XDG_CACHE_HOME", home)
+        user = os.geteuid()
+        os.seteuid(user or 65534)  # root may write everywhere
+        try:
+            with pytest.raises(EnvironmentLacks, match="set XDG_CACHE_HOME"):
+                debian.cache_folder()
+        finally:
+            os.seteuid(user)
 
 
 def test_a_cache_folder_of_a_user_without_a_home(monkeypatch):

@@ -111,6 +111,26 @@ def test_time_limit(kernel, folder, left_behind):
     assert not left_behind()
 
 
+def test_something_is_done_meanwhile(kernel, folder):
+    done = []
+    outcome = kernel.run(
+        ["/bin/sh", "-c", "while [ ! -e go ]; do sleep 0.05; done; echo gone on"],
+        folder,
+        LIMIT_S,
+        lambda: done.append((folder / "go").touch()),
+    )
+    assert (done, outcome.log) == ([None], "gone on\n")
+
+
+def test_what_is_interrupted_meanwhile_leaves_nothing_behind(kernel, folder, left_behind):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        kernel.run(["/bin/sh", "-c", "sleep 1000"], folder, LIMIT_S, interrupt)
+    assert not left_behind()
+
+
 def test_a_guest_that_is_killed_says_so(kernel, folder, left_behind):
     def kill():
         while not (log := folder / "log").exists() or not log.stat().st_size:
