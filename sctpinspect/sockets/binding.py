@@ -1,5 +1,6 @@
 """System calls that the standard library's socket lacks: by pysctp where it is right, else by libc.
 
+The standard library does not let the kernel see an address of another family than the socket's.
 pysctp 0.7.3 leaves parts of IPv6 addresses uninitialised and holds the GIL in connectx();
 tests/sockets pins these faults. What goes through libc here releases the GIL.
 """
@@ -26,6 +27,7 @@ _BINDX_OPTIONS = {
     SCTP_BINDX_REM_ADDR: SCTP_SOCKOPT_BINDX_REM,
 }
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.sendto.restype = ctypes.c_ssize_t
 
 
 def bindx(fd: int, addresses: list[Address], flags: int) -> None:
@@ -36,6 +38,26 @@ def bindx(fd: int, addresses: list[Address], flags: int) -> None:
         setsockopt(fd, IPPROTO_SCTP, _BINDX_OPTIONS[flags], b"".join(map(pack_sockaddr, addresses)))
     else:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
+def bind(fd: int, address: Address) -> None:
+    """bind() to an address of any family, of which the kernel is the judge. Raises OSError."""
+    packed = pack_sockaddr(address)
+    _check(_libc.bind(fd, packed, len(packed)))
+
+
+def connect(fd: int, address: Address) -> None:
+    """connect() likewise. Raises OSError."""
+    packed = pack_sockaddr(address)
+    _check(_libc.connect(fd, packed, len(packed)))
+
+
+def sendto(fd: int, data: bytes, flags: int, address: Address) -> int:
+    """sendto() likewise: the bytes taken. Raises OSError."""
+    packed = pack_sockaddr(address)
+    length = _libc.sendto(fd, data, ctypes.c_size_t(len(data)), flags, packed, len(packed))
+    _check(length)
+    return int(length)
 
 
 def connectx(fd: int, addresses: list[Address]) -> int:

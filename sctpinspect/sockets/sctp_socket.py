@@ -88,8 +88,12 @@ class Socket:
 
     def bind(self, address: str, port: int = 0) -> None:
         """bind() (§3.1.2, §4.1.2)."""
-        target = self._target(address, port)
-        self._do("bind", {"address": address, "port": port}, lambda: self._socket.bind(target))
+        arguments = {"address": address, "port": port}
+        if self._is_foreign(address):
+            self._do("bind", arguments, lambda: binding.bind(self.fileno(), (address, port)))
+        else:
+            target = self._target(address, port)
+            self._do("bind", arguments, lambda: self._socket.bind(target))
 
     def bindx(self, addresses: Iterable[str], port: int = 0, flags: int = SCTP_BINDX_ADD_ADDR) -> None:
         """sctp_bindx() (§9.1): add addresses to the endpoint, or remove them (SCTP_BINDX_REM_ADDR)."""
@@ -131,8 +135,12 @@ class Socket:
 
     def connect(self, address: str, port: int) -> None:
         """connect() (§3.1.6, §4.1.5)."""
-        target = self._target(address, port)
-        self._do("connect", {"address": address, "port": port}, lambda: self._socket.connect(target))
+        arguments = {"address": address, "port": port}
+        if self._is_foreign(address):
+            self._do("connect", arguments, lambda: binding.connect(self.fileno(), (address, port)))
+        else:
+            target = self._target(address, port)
+            self._do("connect", arguments, lambda: self._socket.connect(target))
 
     def connectx(self, addresses: Iterable[str], port: int) -> int:
         """sctp_connectx() (§9.9): set up an association with an endpoint of several addresses; its id."""
@@ -221,7 +229,8 @@ class Socket:
     def _send(
         self, name: str, data: bytes, address: str | None, port: int, control: tuple[Control, ...], flags: int
     ) -> int:
-        target = None if address is None else self._target(address, port)
+        foreign = address is not None and self._is_foreign(address)
+        target = None if address is None or foreign else self._target(address, port)
         ancillary = [(IPPROTO_SCTP, LINUX[item.NAME], item.pack()) for item in control]
         arguments = {
             "address": address,
@@ -230,12 +239,13 @@ class Socket:
             **message.user_data(data),
             "control": [message.show_control(item) for item in control] if name == "sendmsg" else [],
         }
-        return self._do(
-            name,
-            arguments,
-            lambda: self._socket.sendmsg([data], ancillary, flags, target),
-            lambda length: (length, {"length": length}),
-        )
+
+        def take() -> int:
+            if address is not None and foreign:
+                return binding.sendto(self.fileno(), data, flags, (address, port))
+            return self._socket.sendmsg([data], ancillary, flags, target)
+
+        return self._do(name, arguments, take, lambda length: (length, {"length": length}))
 
     def recv(self, size: int = 65536, flags: int = 0) -> bytes:
         """recv() (§4.2): user data, or the bytes of a notification."""
@@ -344,6 +354,10 @@ class Socket:
             return int(self._socket.getsockname()[1])
         except OSError:
             return 0
+
+    def _is_foreign(self, address: str) -> bool:
+        """Whether it is of another family than an IPv4 socket; an IPv6 socket takes both."""
+        return self._socket.family == socket.AF_INET and ":" in address
 
     def _target(self, address: str, port: int) -> tuple[str, int]:
         """The standard library's form of an address. Raises ValueError for a name: nothing is looked up."""

@@ -331,3 +331,19 @@ def test_streams_are_those_asked_for(pair):
 
     up = pair(prepare=prepare).server.sctp_recvmsg().notification
     assert (up.sac_outbound_streams, up.sac_inbound_streams) == (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "act"),
+    [
+        ("bind", lambda sock: sock.bind("fd00::2", 5000)),
+        ("sctp_bindx", lambda sock: sock.bindx(["fd00::2"], 5000)),
+        ("connect", lambda sock: sock.connect("fd00::2", 5000)),
+        ("sctp_sendmsg", lambda sock: sock.sctp_sendmsg(b"x", "fd00::2", 5000)),
+    ],
+)
+def test_an_address_of_another_family_is_refused_by_the_kernel(sockets, recorded, name, act):
+    sock = sockets("ipv4")
+    with pytest.raises(OSError, match="Invalid argument"):
+        act(sock)
+    assert recorded.last(name).errno == "EINVAL"
