@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sctpinspect.decode import pcap, pcapng, source
-from sctpinspect.decode.frames import CUT, SECOND, Damaged, Frames
+from sctpinspect.decode.frames import CUT, SECOND, UNREADABLE, Damaged, Frames
 from sctpinspect.decode.pcapng import INT64_MAX, Contents, Interface, JournalEntry
 
-__all__ = ["CUT", "INT64_MAX", "Interface", "JournalEntry", "RawCapture", "open_capture"]
+__all__ = ["CUT", "INT64_MAX", "UNREADABLE", "Interface", "JournalEntry", "RawCapture", "open_capture"]
 
 
 @dataclass(slots=True)
@@ -66,6 +66,10 @@ def open_capture(path: str | Path) -> RawCapture:
         _set_times(rows, contents.interfaces)
         if not _fill_times(rows, frames.is_timed[: frames.count]):
             defects.append(_UNTIMED)
+    if contents.unreadable:
+        number = len(contents.unreadable)
+        entries = f"{number} {'entry' if number == 1 else 'entries'} {UNREADABLE}"
+        defects.append(f"from frame {contents.unreadable[0]} on, {entries}")
     return RawCapture(
         data=data,
         frames=rows,

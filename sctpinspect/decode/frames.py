@@ -12,6 +12,9 @@ from sctpinspect.decode.rows import FRAME
 MAXIMUM_FRAMES = 50_000_000
 """So many frames are taken from a file: each row takes 32 bytes, and a file can hold one in every 16."""
 
+UNREADABLE = "of the journal cannot be read"
+"""How the defect of a file ends whose journal is damaged."""
+
 CUT = "what follows was not read"
 """How the defect of a file ends that was not read to its end."""
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sctpinspect.decode.compiled import compiled
 from sctpinspect.decode.frames import CUT_HEADER, CUT_PACKET, END, FULL, SECOND, Damaged, Frames, half, word
-from sctpinspect.journal.entry import Call, Event, from_fields
+from sctpinspect.journal.entry import IDENTIFIER, Call, Event, from_fields
 
 INT64_MAX = (1 << 63) - 1
 
@@ -53,10 +53,14 @@ class Interface:
 
 @dataclass(slots=True)
 class Contents:
-    """What a pcapng file holds beside its frames; `number`: of its last frame, packet or not."""
+    """What a pcapng file holds beside its frames.
+
+    number: of its last frame, packet or not. unreadable: frames of journal entries of ours that are damaged.
+    """
 
     interfaces: list[Interface] = field(default_factory=list)
     journal: list[JournalEntry] = field(default_factory=list)
+    unreadable: list[int] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     frame_comments: dict[int, tuple[str, ...]] = field(default_factory=dict)
     number: int = 0
@@ -354,6 +358,8 @@ def _read_journal(body: bytes, contents: Contents) -> None:
     entry = from_fields(fields)
     if entry is not None:
         contents.journal.append(JournalEntry(contents.number, entry, fields.get("MESSAGE", "")))
+    elif fields.get("SYSLOG_IDENTIFIER") == IDENTIFIER:
+        contents.unreadable.append(contents.number)
 
 
 def _text(value: bytes) -> str:

@@ -28,7 +28,7 @@ _REASONS = pl.Schema({"association": pl.UInt32, "reason": pl.String})
 _NO_REASONS = pl.DataFrame(schema=_REASONS)
 _SUBJECT = {"association": pl.UInt32, "side": pl.UInt8}
 _WANTS = {Level.MUST: "requires", Level.SHOULD: "recommends", Level.INFO: "expects"}
-_OF_THE_CAPTURE = ["frames_dropped", "drops_unknown", "snaplen"]
+_OF_THE_CAPTURE = ["frames_dropped", "drops_unknown", "snaplen", "journal_damaged"]
 _NOT_SANDBOXED = {
     Need.AT_SENDER: "packets may be captured out of the order they were sent in, or not on every path",
     Need.DELIVERY: "the capture does not show whether what was sent arrived",

@@ -78,6 +78,7 @@ class Need(Enum):
     WHOLE_PACKETS = (("snaplen",), ("snaplen",), False)
     AT_SENDER = ((), (), True)
     DELIVERY = ((), ("lossy_path",), True)
+    JOURNAL = (("journal_damaged",), (), False)
 
     def __init__(self, kinds: tuple[str, ...], peer_kinds: tuple[str, ...], sandboxed: bool) -> None:
         self.kinds = kinds

@@ -24,6 +24,7 @@ def rule(
 ) -> Callable[[Check], Check]:
     """Declare the function below as a rule; see `model.Rule` for the arguments.
 
+    A rule about calls fails only where the journal can be read: another call may explain what is seen.
     since: by default RFC 2960, the first edition, for rules of the base protocol, else their own document.
     """
     document = id.partition("/")[0]
@@ -32,9 +33,8 @@ def rule(
     def declare(check: Check) -> Check:
         if id in _declared:
             raise ValueError(f"two rules are called {id}")
-        _declared[id] = Rule(
-            id, check, level, tuple(cites), since or origin, until, tuple(needs), tuple(to_fail)
-        )
+        wanted = (*to_fail, Need.JOURNAL) if document == "rfc6458" else tuple(to_fail)
+        _declared[id] = Rule(id, check, level, tuple(cites), since or origin, until, tuple(needs), wanted)
         return check
 
     return declare

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from sctpinspect.decode.files import CUT
+from sctpinspect.decode.files import CUT, UNREADABLE
 from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
@@ -58,7 +58,7 @@ def completeness(
     reasons = [
         _of_handshake(associations, whole),
         _of_end(associations),
-        _of_capture(interfaces, packets, associations, cuts),
+        _of_capture(interfaces, packets, associations, defects),
         *(part.join(known, on="association", how="anti", maintain_order="left") for part in signs),
         _of_directions(packets, endpoints),
         _counted(
@@ -130,7 +130,7 @@ def _of_end(associations: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_capture(
-    interfaces: pl.DataFrame, packets: pl.DataFrame, associations: pl.DataFrame, cuts: Sequence[str]
+    interfaces: pl.DataFrame, packets: pl.DataFrame, associations: pl.DataFrame, defects: Sequence[str]
 ) -> pl.DataFrame:
     """What concerns the capture as a whole, and thus its associations; without any, its calls (null)."""
     known = associations.select("association")
@@ -141,9 +141,10 @@ def _of_capture(
         kind=pl.lit("frames_dropped"),
         reason=pl.format("the capture dropped {} frames on interface {}", "dropped", name),
     )
-    cut = pl.DataFrame({"reason": cuts}, {"reason": pl.String}).select(
-        pl.lit("file_cut").alias("kind"), "reason"
-    )
+    damages = [("file_cut", cut) for cut in _cuts(defects)] + [
+        ("journal_damaged", defect) for defect in defects if defect.endswith(UNREADABLE)
+    ]
+    damaged = pl.DataFrame(damages, {"kind": pl.String, "reason": pl.String}, orient="row")
     used = packets.select("association", "interface").drop_nulls().unique(maintain_order=True)
     if packets.is_empty():
         used = known.join(interfaces.select("interface"), how="cross")
@@ -155,7 +156,7 @@ def _of_capture(
         reason=pl.format("the capture does not state how many frames it dropped on interface {}", name),
     )
     return pl.concat(
-        [known.join(pl.concat([dropped, cut]), how="cross", maintain_order="left"), uncounted]
+        [known.join(pl.concat([dropped, damaged]), how="cross", maintain_order="left"), uncounted]
     ).with_columns(side=None, frame=None)
 
 

@@ -309,6 +309,7 @@ COMPLETENESS: Schema = {
                 "one_direction",  # nothing from this side
                 "snaplen",  # packets cut
                 "file_cut",  # the file ends inside a record
+                "journal_damaged",  # entries of the journal cannot be read
                 "lossy_path",  # this side's packets are seen before an impaired or lossy part of the way
             ]
         ),
