@@ -18,7 +18,6 @@ PAIRS = 1_000_000
 SETS_UP = ["connect", "sctp_connectx", *SENDS]
 """Calls that may begin an association."""
 
-
 ADDRESSES = pl.coalesce("addresses", pl.concat_list("address"))
 """The addresses that a call names."""
 
@@ -283,35 +282,41 @@ def begun_before(rows: pl.LazyFrame, spans: pl.LazyFrame, at: str, by: list[str]
     )
 
 
-def untraced(t: View, calls: pl.LazyFrame, chunks: pl.LazyFrame, peer: str, since: pl.Expr) -> pl.LazyFrame:
-    """Those of `calls` that none of `chunks` shows, from the time `since` to their end, though it must.
+def unseen(t: View, calls: pl.LazyFrame, packets: pl.LazyFrame, since: pl.Expr) -> pl.LazyFrame:
+    """Those of `calls` that no packet shows, from the time `since` to their end.
 
-    peer: "source" or "destination": where a chunk has the address and port that the call names. Only in a
-    whole recording can anything be told to be missing. Calls that name no peer are left out, and those that
-    name an address of their own host: no wire sees what it sends to itself.
+    packets: `address`, `port`, `time_ns`: a packet shows the calls that name that address and port. Left out
+    are calls that name none, or an address of their own host: no wire sees what that sends to itself.
     """
     by = ["address", "port"]
     named = (
-        calls.filter(pl.lit(t.is_whole))
-        .select("call", "host", "port", "end_ns", since=since, address=ADDRESSES)
+        calls.select("call", "host", "port", "end_ns", since=since, address=ADDRESSES)
         .explode("address")
         .with_columns(pl.col("address").str.replace("%.*", ""))
         .drop_nulls(by)
     )
     own = named.join(host_addresses(t.recipe).lazy(), on=["host", "address"], how="semi")
     inner = pl.concat([own, named.filter(scope("address") == "loopback")]).select("call")
-    seen = chunks.select(address=peer, port=f"{peer}_port", seen_ns="time_ns").sort("seen_ns")
-    traced = (
+    shown = (
         named.sort("end_ns")
-        .join_asof(seen, left_on="end_ns", right_on="seen_ns", by=by, check_sortedness=False)
-        .filter(pl.col("seen_ns") >= pl.col("since"))
+        .join_asof(
+            packets.sort("time_ns"), left_on="end_ns", right_on="time_ns", by=by, check_sortedness=False
+        )
+        .filter(pl.col("time_ns") >= pl.col("since"))
         .select("call")
     )
-    return (
-        calls.join(named.select("call"), on="call", how="semi", maintain_order="left")
-        .join(pl.concat([inner, traced]), on="call", how="anti", maintain_order="left")
-        .with_columns(certain=True)
+    return calls.join(named.select("call"), on="call", how="semi", maintain_order="left").join(
+        pl.concat([inner, shown]), on="call", how="anti", maintain_order="left"
     )
+
+
+def untraced(t: View, calls: pl.LazyFrame, chunks: pl.LazyFrame, peer: str, since: pl.Expr) -> pl.LazyFrame:
+    """Those of `calls` that none of `chunks` shows (see `unseen`), where that is certain: a whole recording.
+
+    peer: "source" or "destination": where a chunk has the address and port that the call names.
+    """
+    packets = chunks.select("time_ns", address=peer, port=f"{peer}_port")
+    return unseen(t, calls.filter(pl.lit(t.is_whole)), packets, since).with_columns(certain=True)
 
 
 def lists_addresses(t: View, name: str, right: pl.LazyFrame, owners: pl.LazyFrame) -> Judgement:

@@ -6,6 +6,7 @@ from rules.altering import alter, append, argue, call, change, find, forget, rem
 from rules.good import CAPTURES, HOSTS, MS, given
 from rules.verdicts import broken, judged, verdict
 
+import sctpinspect
 from sctpinspect.protocol import ChunkType, DataFlag
 from sctpinspect.rules import Status
 
@@ -140,3 +141,30 @@ def test_a_linger_time_that_was_taken_back():
     results = {result.rule.id: result.status for result in verdict(story).results}
     assert results["rfc6458/8.1.4/linger-zero-abort"] is Status.NOT_APPLICABLE
     assert broken(story) == {}
+
+
+def test_a_connect_to_the_own_host_is_refused_where_no_wire_sees_it():
+    story = CAPTURES["multihoming"]()
+    story.linger_ns = 1000 * MS
+    refused = call(story, "connect")
+    argue(story, refused, address=A[0])
+    assert broken(story) == {}
+    argue(story, call(story, "connect"), address=B[1], port=9)
+    assert set(broken(story)) == {"rfc6458/4.1.5/connect-errno"}
+
+
+def test_a_journal_with_an_entry_that_cannot_be_read_accuses_nobody(tmp_path):
+    story = CAPTURES["multihoming"]()
+    sent = call(story, "sctp_sendmsg", 2)
+    alter(story, sent, host="\0damaged")
+    whole = story.bytes()
+    at = whole.index(b"SCTP_HOST= damaged")
+    file = tmp_path / "damaged.pcapng"
+    file.write_bytes(whole[:at] + b"SCTP_LOST=" + whole[at + 10 :])
+    found = sctpinspect.read(file)
+    (defect,) = found.defects
+    assert defect.startswith("from frame ") and defect.endswith(" 1 entry of the journal cannot be read")
+    results = {result.rule.id: result for result in found.verify().results}
+    unsure = results["rfc6458/3.1.4/message-has-send"]
+    assert unsure.findings.is_empty() and defect in unsure.inconclusive["reason"].to_list()
+    assert found.verify().findings.is_empty()

@@ -21,7 +21,8 @@ def close_graceful(t: View) -> Judgement:
     What it checks: that after close() the side sends SHUTDOWN, or SHUTDOWN ACK where the peer was first, and
     no ABORT before it.
     Why it matters: only so all data still on its way is delivered.
-    What the capture must contain: the journal, and the end of the association.
+    What the capture must contain: the journal, and the end of the association; that nothing is sent can be
+    told only in a whole recording of the sandbox without impairment.
     Known exceptions: with SO_LINGER or SCTP_ABORT, with data that was received and not read (Linux then
     aborts), with own data that was never acknowledged (the peer may be gone), after the peer's SHUTDOWN or
     ABORT, nothing is judged.

@@ -4,7 +4,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import succeeded
+from sctpinspect.rules.calls import succeeded, unseen
 from sctpinspect.rules.queries import first_inits, found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
@@ -48,40 +48,26 @@ def connect_errno(t: View) -> Judgement:
     What it checks: that an ABORT or an ICMP error from one of the addresses given came while the call ran.
     Why it matters: "refused" tells the user that the host is there and the port is closed.
     What the capture must contain: the journal, no drops, and whole packets until after the call.
-    Known exceptions: none.
+    Known exceptions: a call that names an address of its own host.
     References: RFC 6458 §4.1.5.
     """
-    cut = t.packets.select(is_cut=(pl.col("captured_length") < pl.col("length")).any())
-    refused_calls = (
-        t.calls.filter(
-            pl.col("name").is_in(["connect", "sctp_connectx"]) & (pl.col("errno") == "ECONNREFUSED")
-        )
-        .with_columns(peers=pl.coalesce("addresses", pl.concat_list("address")))
-        .join(cut, how="cross", maintain_order="left")
-    )
-    whole = refused_calls.filter(~pl.col("is_cut"))
-    unclear = refused_calls.filter("is_cut").select(
-        "association", reason=pl.lit("packets are cut, among them perhaps the ABORT that refused")
-    )
+    is_cut = (pl.col("captured_length") < pl.col("length")).any()
+    calls = t.calls.filter(
+        pl.col("name").is_in(["connect", "sctp_connectx"]) & (pl.col("errno") == "ECONNREFUSED")
+    ).join(t.packets.select(is_cut=is_cut), how="cross", maintain_order="left")
     refusals = pl.concat(
         [
-            t.chunks.filter(is_type(ChunkType.ABORT)).select(
-                "time_ns", peer="source", peer_port="source_port"
-            ),
-            t.icmp_errors.select("time_ns", peer="quoted_destination", peer_port="quoted_destination_port"),
+            t.chunks.filter(is_type(ChunkType.ABORT)).select("time_ns", address="source", port="source_port"),
+            t.icmp_errors.select("time_ns", address="quoted_destination", port="quoted_destination_port"),
         ]
     )
-    refused = (
-        whole.explode("peers")
-        .join(refusals, left_on=["peers", "port"], right_on=["peer", "peer_port"])
-        .filter(pl.col("time_ns").is_between("start_ns", "end_ns"))
-        .select(*ENDPOINT, "call")
-        .unique()
+    lacking = unseen(t, calls, refusals, pl.col("start_ns"))
+    is_told = ~pl.col("is_cut") & (pl.col("end_ns") <= t.end_ns)
+    unclear = lacking.filter(~is_told).select(
+        "association", reason=pl.lit("packets are cut, or the capture ends during a call, before its refusal")
     )
-    violations = whole.join(refused, on="call", how="anti", maintain_order="left").filter(
-        pl.col("end_ns") <= t.end_ns
-    )
-    subjects = pl.concat([refused, violations.select(*ENDPOINT, "call")])
+    subjects = calls.join(lacking.filter(~is_told), on="call", how="anti", maintain_order="left")
+    violations = lacking.filter(is_told)
     return Judgement(
         subjects, found(violations, "an ABORT or an ICMP error", "ECONNREFUSED without either"), unclear
     )

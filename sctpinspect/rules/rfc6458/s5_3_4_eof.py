@@ -21,7 +21,8 @@ def snd_eof(t: View) -> Judgement:
     What it checks: that after the call the side sends SHUTDOWN, or SHUTDOWN ACK where the peer was first, and
     no ABORT before it.
     Why it matters: a one-to-many socket has no other way to end one association and deliver all its data.
-    What the capture must contain: the journal, and the end of the association.
+    What the capture must contain: the journal, and the end of the association; that nothing is sent can be
+    told only in a whole recording of the sandbox without impairment.
     Known exceptions: where the side leaves data unread or its own was never acknowledged, where it also sends
     with SCTP_ABORT or closes with a linger time, and after the peer's SHUTDOWN or ABORT nothing is judged.
     References: RFC 6458 §5.3.4; RFC 6458 §3.1.5; RFC 9260 §9.2.

@@ -8,6 +8,7 @@ from sctpinspect.rules.queries import found
 from sctpinspect.tables.associations import is_type
 
 STEPS = [ChunkType.INIT, ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO, ChunkType.COOKIE_ACK]
+NAMES = [type.name.replace("_", " ") for type in STEPS]
 
 USED = [
     ChunkType.DATA,
@@ -51,7 +52,7 @@ def handshake_complete(t: View) -> Judgement:
     later = steps.filter(pl.col("step") > 0).with_columns(before=pl.col("step") - 1)
     there = steps.select("association", before="step", found=True)
     judged = later.join(there, on=["association", "before"], how="left", maintain_order="left").with_columns(
-        wanted=pl.col("before").replace_strict({step: type.name for step, type in enumerate(STEPS)})
+        wanted=pl.col("before").replace_strict(dict(enumerate(NAMES)))
     )
     lacking = judged.filter(pl.col("found").is_null()).unique(
         "association", keep="first", maintain_order=True

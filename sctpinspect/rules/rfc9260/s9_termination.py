@@ -195,14 +195,19 @@ def shutdown_in_order(t: View) -> Judgement:
         type=pl.col("type").replace_strict(answer_to, return_dtype=pl.UInt8),
         asked="packet",
     )
-    answers = (
-        first.filter(is_type(*answer_to.values()) & ~pl.col("tag_reflected").fill_null(False))
-        .join(asked, on=[*ENDPOINT, "type"], how="left", maintain_order="left")
-        .filter(pl.col("asked").is_not_null() | t.is_whole)
+    answers = first.filter(is_type(*answer_to.values()) & ~pl.col("tag_reflected").fill_null(False)).join(
+        asked, on=[*ENDPOINT, "type"], how="left", maintain_order="left"
     )
-    violations = answers.filter((pl.col("asked") > pl.col("packet")).fill_null(True))
+    is_told = pl.col("asked").is_not_null() | t.is_whole
+    violations = answers.filter(is_told & (pl.col("asked") > pl.col("packet")).fill_null(True))
     wanted = (
         pl.when(is_type(ChunkType.SHUTDOWN_ACK)).then(pl.lit("SHUTDOWN")).otherwise(pl.lit("SHUTDOWN ACK"))
     )
     expected = pl.format("a {} of the peer before it", wanted)
-    return Judgement(answers, found(violations, expected, pl.format("{} without one", "type_name")))
+    return Judgement(
+        answers.filter(is_told),
+        found(violations, expected, pl.format("{} without one", "type_name")),
+        answers.filter(~is_told).select(
+            "association", reason=pl.lit("the capture may lack what is answered")
+        ),
+    )
