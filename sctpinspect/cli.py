@@ -124,7 +124,7 @@ def capture(
         try:
             with unless_replaced(file, not_judged):
                 with progress(f"running {name}") as say:
-                    record(name, variant, kernel, file, say)
+                    record(name, variant, kernel, file, say, get_ready)
                 found, verdict = judge(str(file))
                 print_verdict(str(file), found, verdict)
         except (UsageError, EnvironmentLacks, Interrupted):
@@ -277,6 +277,25 @@ def judge(
 
 def read(file: str, udp_ports: Sequence[int] = ()) -> "Capture":
     from sctpinspect import api
+
+    with decoding():
+        return api.read(file, udp_ports)
+
+
+def get_ready() -> None:
+    """Load what captures are judged with: it takes a second or two, while a kernel works on the first one."""
+    from sctpinspect.decode import decode
+    from sctpinspect.decode.prepare import read_samples
+    from sctpinspect.rules import engine
+    from sctpinspect.tables.build import build
+
+    with decoding(), suppress(OSError):  # without room for the samples it is loaded later
+        read_samples(lambda capture: engine.verify(build(decode(capture))))
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """While the body decodes, Ctrl-C ends it, and it is said if something has to be compiled first."""
     from sctpinspect.decode import compiled
 
     # Polars' handler of SIGINT lets system calls go on: Ctrl-C would not end the reading of a pipe.
@@ -284,7 +303,7 @@ def read(file: str, udp_ports: Sequence[int] = ()) -> "Capture":
         signal.siginterrupt(signal.SIGINT, True)
     often = "once" if compiled.folder() else "at each start, for its result can be kept nowhere"
     with compiled.on_compiling(lambda: complain(f"compiling the decoder (about 15 s, {often}) ...")):
-        return api.read(file, udp_ports)
+        yield
 
 
 def exit_status(file: str, found: "Capture", verdict: "Verdict", fail_on: FailOn = FailOn.must) -> int:
@@ -314,7 +333,11 @@ def list_scenarios() -> None:
     from sctpinspect.report.lines import emit, line
 
     for name in scenarios.names():
-        module = scenarios.load(name)
+        try:
+            module = scenarios.load(name)
+        except UsageError as error:
+            complain(error)
+            continue
         emit([line((f"{name:<28}", "bold"), scenarios.title(module))])
         if variants := getattr(module, "VARIANTS", {}):
             emit([line("  ", (" ".join(f":{variant}" for variant in variants), "dim"))])
@@ -328,6 +351,8 @@ def target(name: str, variant: str, out: str | None, alone: bool) -> Path:
     if out in ("", "-"):
         raise UsageError(f"a capture cannot be written to {out!r}; give --out a file or a directory")
     if out is not None:
+        if not alone and out.endswith(".pcapng"):
+            raise UsageError(f"{out} can hold one capture only; give --out a directory for several")
         is_folder = not alone or out.endswith("/") or os.path.isdir(out)  # which raises nothing
         file = Path(out, *file.parts[1:]) if is_folder else Path(out)
     require_writable(file)

@@ -45,10 +45,13 @@ def parse(text: str) -> tuple[str, str]:
 
 
 def load(name: str) -> ModuleType:
-    """The module of the scenario `name`. Raises UsageError if there is none."""
+    """The module of the scenario `name`. Raises UsageError if there is none, or it cannot be imported."""
     if name not in names():
         raise UsageError(f"there is no scenario {name!r}; `sctpinspect capture --list` shows them all")
-    return importlib.import_module(f"{__name__}.{name.replace('-', '_').replace('/', '.')}")
+    try:
+        return importlib.import_module(f"{__name__}.{name.replace('-', '_').replace('/', '.')}")
+    except Exception as error:
+        raise UsageError(f"the scenario {name} cannot be loaded: {error}") from error
 
 
 def title(module: ModuleType) -> str:

@@ -71,7 +71,7 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(run, monkeypatch, good):
     """With a stand-in for the sandbox: what is tested is what the command makes of its failures."""
     from sctpinspect.sandbox import record as sandbox
 
-    def record(name, variant, kernel, out, say):
+    def record(name, variant, kernel, out, *_):
         if not variant:
             raise SctpInspectError("it broke\nTraceback of the \x1b[31mprogram")
         out.parent.mkdir(parents=True)
@@ -87,7 +87,7 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(run, monkeypatch, good):
 def test_an_interrupt_after_the_recording_says_that_it_is_there(run, monkeypatch, good, tmp_path, during):
     from sctpinspect.sandbox import record as sandbox
 
-    def record(name, variant, kernel, file, say):
+    def record(name, variant, kernel, file, *_):
         if during == "record":
             raise KeyboardInterrupt
         file.unlink()
@@ -110,7 +110,7 @@ def test_a_recording_without_sctp_is_no_pass(run, monkeypatch, tmp_path):
 
     bind = Call(1, 2, "a", 1, 1, 1, "bind", {}, {}, 5000, None)
     monkeypatch.setattr(
-        sandbox, "record", lambda name, variant, kernel, file, say: file.write_bytes(capture([], [bind]))
+        sandbox, "record", lambda name, variant, kernel, file, *_: file.write_bytes(capture([], [bind]))
     )
     status, out, err = run("capture", "--out", "x.pcapng")
     assert status == 2 and out.startswith("NONE") and "no SCTP in it" in err
@@ -129,7 +129,7 @@ def test_a_recording_without_sctp_is_no_pass(run, monkeypatch, tmp_path):
 def test_where_a_capture_goes(run, monkeypatch, good, tmp_path, scenario, out, expected):
     from sctpinspect.sandbox import record as sandbox
 
-    def record(name, variant, kernel, file, say):
+    def record(name, variant, kernel, file, *_):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(good.read_bytes())
 
@@ -160,3 +160,22 @@ def test_it_says_so_where_it_cannot_run(tmp_path):
         )
         assert ran.returncode == status, ran.stderr
         assert ran.stderr.count("\n") == (status != 0) and "Traceback" not in ran.stderr
+
+
+def test_several_captures_go_to_no_file(run, tmp_path):
+    status, out, err = run("capture", "sample/multihoming", "sample/multihoming:ipv6", "--out", "one.pcapng")
+    assert (status, out) == (2, "")
+    assert err == "sctpinspect: one.pcapng can hold one capture only; give --out a directory for several\n"
+    assert not (tmp_path / "one.pcapng").exists()
+
+
+def test_a_scenario_that_cannot_be_loaded_is_told_and_hides_no_other(run, monkeypatch):
+    from sctpinspect import scenarios
+
+    names = [*scenarios.names(), "mine/broken"]
+    monkeypatch.setattr(scenarios, "names", lambda: names)
+    told = "sctpinspect: the scenario mine/broken cannot be loaded: No module named"
+    status, out, err = run("capture", "--list")
+    assert status == 0 and "sample/multihoming" in out and err.startswith(told)
+    status, out, err = run("capture", "mine/broken")
+    assert (status, out) == (2, "") and err.startswith(told)
