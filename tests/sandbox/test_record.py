@@ -30,7 +30,9 @@ class Kernel:
     end: Outcome | Exception
     name: str = "stand-in"
 
-    def run(self, argv, folder, limit_s):
+    def run(self, argv, folder, limit_s, meanwhile=None):
+        if meanwhile:
+            meanwhile()
         for name, text in self.files.items():
             (folder / name).write_text(text)
         if isinstance(self.end, Exception):
