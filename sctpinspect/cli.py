@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     open_standard_streams()
     if arguments is None and hasattr(signal, "SIGPIPE"):  # a program in a pipe: who reads no further ends it
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was recorded is kept
     try:
         app(arguments, prog_name="sctpinspect")
     except SctpInspectError as error:

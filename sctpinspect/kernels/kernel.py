@@ -156,6 +156,8 @@ def read_outcome(folder: Path, kernel: str, code: int) -> Outcome:
         words = (telling or lines)[-1].removeprefix("sctpinspect: ")
         if code == -signal.SIGKILL:
             words = "it was killed; if nobody did that, memory ran out: make room and run it again"
+        elif code == -signal.SIGXFSZ:
+            words = "a file became larger than the limit for files: raise it (ulimit -f) and run it again"
         raise KernelFailed(f"{kernel} ended before the program did: {words} (status {code}).") from None
     for name in ("status", "kernel.job", "kernel.init", "kernel.log"):
         (folder / name).unlink(missing_ok=True)

@@ -24,13 +24,14 @@ def kernel():
         pytest.skip(str(lack))
 
 
-def test_an_interrupted_run_says_where_its_recording_is(kernel, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_where_its_recording_is(number, kernel, tmp_path):
     out = tmp_path / "x.pcapng"
     command = [sys.executable, "-m", "sctpinspect", "capture", "--kernel", kernel.name, "--out", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not _has_begun(out):
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, error = process.communicate(timeout=60)
     saved = tmp_path / "x-interrupted.pcapng"
     assert (process.returncode, output) == (130, "")
