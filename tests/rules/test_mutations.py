@@ -1,11 +1,11 @@
 """Beside each good capture wrong ones: one thing is altered, and the right rules see it in its frame."""
 
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import builders as b
 import pytest
+from rules import alterations_options
+from rules.alteration import Alteration, into
 from rules.altering import (
     CUMULATIVE_TSN,
     INIT_A_RWND,
@@ -46,25 +46,9 @@ T = ChunkType
 A, B = HOSTS["a"], HOSTS["b"]
 
 
-@dataclass
-class Alteration:
-    """`alter` returns what `rule` must name, by its frame; `also`: further rules that see it too."""
+ALTERATIONS: list[Alteration] = [*alterations_options.ALTERATIONS]
 
-    rule: str
-    capture: str
-    alter: Callable[[Story], Thing | Sequence[Thing]]
-    also: tuple[str, ...] = ()
-
-
-ALTERATIONS: list[Alteration] = []
-
-
-def alteration(rule: str, capture: str, *also: str):
-    def add(function):
-        ALTERATIONS.append(Alteration(rule, capture, function, also))
-        return function
-
-    return add
+alteration = into(ALTERATIONS)
 
 
 def lengthen(story: Story, which, over: b.Packet) -> None:

@@ -4,7 +4,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import SETS_UP
+from sctpinspect.rules.calls import SETS_UP, of_associations
 from sctpinspect.rules.queries import PATH, SECOND, announced, found
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
@@ -27,7 +27,7 @@ def path_verification_of_every_address(t: View) -> Judgement:
     What the capture must contain: the handshake; a HEARTBEAT to the address, or a minute of the association
     without one. A violation counts only in a capture of the sandbox without drops.
     Known exceptions: an association shorter than a minute need not have probed yet; Linux begins up to 32 s
-    after set-up.
+    after set-up. A program that switches HEARTBEATs off (SPP_HB_DISABLE) asks for no probes.
     References: RFC 9260 §5.4; RFC 9260 §8.3.
     """
     listed = announced(t).select("association", "path", side=peer(), frame="learned_frame")
@@ -35,8 +35,12 @@ def path_verification_of_every_address(t: View) -> Judgement:
     set_up = t.chunks.filter(is_type(ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO)).select(
         "association", confirmed_frame="frame"
     )
+    switched_off = of_associations(
+        t, t.calls.filter(pl.col("arguments").str.contains('"SPP_HB_DISABLE"', literal=True))
+    )
     subjects = (
         t.paths.join(listed, on=PATH, maintain_order="left")
+        .join(switched_off, on=ENDPOINT, how="anti", maintain_order="left")
         .join(lives, on="association", maintain_order="left")
         .join(set_up, on=["association", "confirmed_frame"], how="anti", maintain_order="left")
         .filter((pl.col("heartbeats") > 0) | (pl.col("lived") >= LONG_NS))
