@@ -170,6 +170,7 @@ CAUSES: Schema = {
     "length": Column(U16, "length field", "sctp.cause_length"),
     "offset": Column(U32, "where it begins in the SCTP packet, bytes"),
     "value": Column(BYTES, "value without padding; null: not whole in the capture"),
+    "padding_is_zero": Column(FLAG, "its pad bytes are zero; null: it has none, or they are not captured"),
     "defect": Column(TEXT, "name of what is malformed; null: nothing"),
 }
 
