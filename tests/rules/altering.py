@@ -1,8 +1,8 @@
 """Alter one thing in a good capture. Every function returns what it altered: a packet or a call."""
 
 import struct
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import builders as b
@@ -11,6 +11,17 @@ from rules.good import MS, Story
 from sctpinspect.journal.entry import Call
 
 Thing = b.Packet | Call
+
+
+@dataclass
+class Alteration:
+    """`alter` returns what `rule` must name, by its frame; `also`: further rules that see it too."""
+
+    rule: str
+    capture: str
+    alter: Callable[[Story], Thing | Sequence[Thing]]
+    also: tuple[str, ...] = ()
+
 
 # where fields begin in a chunk
 LENGTH, TSN, STREAM, SSN, PPID, PAYLOAD = 2, 4, 8, 10, 12, 16

@@ -1,11 +1,10 @@
 """Beside each good capture wrong ones: one thing is altered, and the right rules see it in its frame."""
 
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import builders as b
 import pytest
+from rules import alterations_setup, good, good_setup
 from rules.altering import (
     CUMULATIVE_TSN,
     INIT_A_RWND,
@@ -16,6 +15,7 @@ from rules.altering import (
     SSN,
     STREAM,
     TSN,
+    Alteration,
     Thing,
     alter,
     append,
@@ -35,7 +35,7 @@ from rules.altering import (
     u16,
     u32,
 )
-from rules.good import CAPTURES, HOSTS, MS, Story, given
+from rules.good import HOSTS, MS, Story, given
 from rules.verdicts import broken, judged
 
 from sctpinspect.journal.digest import digest
@@ -46,17 +46,8 @@ T = ChunkType
 A, B = HOSTS["a"], HOSTS["b"]
 
 
-@dataclass
-class Alteration:
-    """`alter` returns what `rule` must name, by its frame; `also`: further rules that see it too."""
-
-    rule: str
-    capture: str
-    alter: Callable[[Story], Thing | Sequence[Thing]]
-    also: tuple[str, ...] = ()
-
-
-ALTERATIONS: list[Alteration] = []
+CAPTURES = good.CAPTURES | good_setup.CAPTURES
+ALTERATIONS: list[Alteration] = [*alterations_setup.ALTERATIONS]
 
 
 def alteration(rule: str, capture: str, *also: str):

@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, View, rule
-from sctpinspect.rules.queries import found
+from sctpinspect.rules.queries import WHOLE, found
 
 
 @rule("rfc9260/3.2/chunk-length-at-least-four", level=Level.MUST, cites=["RFC 9260 §3.2"])
@@ -36,3 +36,23 @@ def chunk_padding_zero(t: View) -> Judgement:
     return Judgement(
         subjects, found(subjects.filter(~pl.col("padding_is_zero")), "zero bytes", "other pad bytes")
     )
+
+
+@rule("rfc9260/3.2/chunk-alignment", level=Level.MUST, cites=["RFC 9260 §3.2"])
+def chunk_alignment(t: View) -> Judgement:
+    """Every chunk is padded to a multiple of 4 bytes.
+
+    What it checks: that the pad bytes of the last chunk are there, and that no bytes too few for a chunk
+    header follow it. Between chunks a wrong number of pad bytes shows as a chunk that is none.
+    Why it matters: receivers look for the next chunk at a multiple of 4, and drop what ends elsewhere.
+    What the capture must contain: packets that are not cut.
+    Known exceptions: a trailer of the link layer is no part of the packet, which is as long as IP says.
+    References: RFC 9260 §3.2.
+    """
+    subjects = t.chunks.filter(WHOLE & (pl.col("length") >= 4))
+    is_last = pl.col("chunk") + 1 == pl.col("chunks_in_packet")
+    lacks = pl.col("defect") == "chunk_padding_missing"
+    has_more = is_last & (pl.col("packet_defect") == "bytes_after_chunks")
+    violations = subjects.filter((lacks | has_more).fill_null(False))
+    actual = pl.format("length {} in a packet of {} bytes", "length", "packet_length")
+    return Judgement(subjects, found(violations, "pad bytes up to a multiple of 4, and no more", actual))
