@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.protocol import CauseCode, ChunkType
-from sctpinspect.rules.queries import beside_own, well_addressed
+from sctpinspect.rules.queries import USER_DATA, beside_own, moved_numbers, well_addressed
 from sctpinspect.rules.view import View
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
@@ -101,4 +101,36 @@ def stale(t: View) -> pl.LazyFrame:
     """ERRORs that report a stale cookie (RFC 9260 §3.3.10.3)."""
     return t.chunks.filter(is_type(ChunkType.ERROR)).join(
         with_cause(t, CauseCode.STALE_COOKIE), on=["packet", "chunk"], how="semi", maintain_order="left"
+    )
+
+
+def effects(t: View, dropped: pl.LazyFrame) -> pl.LazyFrame:
+    """What the peer sent as if it had taken `dropped`, chunks that it has to drop.
+
+    DATA that no other packet carries is acknowledged, or a HEARTBEAT answered: `association`, `side` (the
+    peer), `frame` of that, `frames`, `actual`. Associations with FORWARD_TSN or RE_CONFIG, in which TSNs are
+    acknowledged that never came, are left out.
+    """
+    key = [*ENDPOINT, "tsn"]
+    data = dropped.filter(is_type(*USER_DATA) & pl.col("association").is_not_null()).join(
+        moved_numbers(t), on="association", how="anti", maintain_order="left"
+    )
+    elsewhere = (
+        t.chunks.filter(is_type(*USER_DATA))
+        .join(data, on=key, how="semi")
+        .join(dropped, on=["packet", "chunk"], how="anti")
+    )
+    acknowledged = (
+        data.join(elsewhere, on=key, how="anti", maintain_order="left")
+        .drop_nulls("acked_frame")
+        .with_columns(answer="acked_frame", actual=pl.format("TSN {} acknowledged", "tsn"))
+    )
+    answered = (
+        t.heartbeats.join(dropped, on=["packet", "chunk"], how="semi", maintain_order="left")
+        .drop_nulls("ack_frame")
+        .with_columns(answer="ack_frame", actual=pl.lit("its HEARTBEAT answered"))
+    )
+    columns = ["association", peer(), "frame", "answer", "actual"]
+    return pl.concat([acknowledged.select(columns), answered.select(columns)]).select(
+        *ENDPOINT, "actual", frames=pl.concat_list("frame", "answer"), frame="answer"
     )

@@ -45,6 +45,11 @@ def either(*rows: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([part.select(pl.col(f"^({'|'.join(OF_JUDGEMENTS)})$")) for part in rows], how="diagonal")
 
 
+def chunk_name() -> pl.Expr:
+    """The chunk type as the RFC writes it: INIT ACK."""
+    return pl.col("type_name").str.replace_all("_", " ", literal=True)
+
+
 def hexadecimal(number: pl.Expr) -> pl.Expr:
     """A 32-bit number as people write tags: 0x0000004d."""
     return number.map_batches(

@@ -4,9 +4,12 @@ As in `good`, every rule that they are about judges something in them, and none 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import builders as b
 from rules.good import COOKIE, HOSTS, Association, Side, Story
+
+from sctpinspect.protocol import CauseCode, ParameterType
 
 SECOND_MS = 1000
 
@@ -58,4 +61,62 @@ def patient() -> Story:
     return linger(story)
 
 
-CAPTURES: dict[str, Callable[[], Story]] = {"patient": patient}
+def strange() -> Story:
+    """Parameters and chunks that no RFC defines, and reports of them."""
+    story = Story()
+    two = pair(story, 10)
+    asked = {number: b.parameter(number, bytes([number & 255]) * 6) for number in (0xC123, 0x8123, 0x4123)}
+    ignored = b.parameter(0xC124, b"behind")
+    types = b.parameter(ParameterType.SUPPORTED_ADDRESS_TYPES, bytes([0, 5, 0, 6]))
+    two.sides[0].listed = [b.parameter(ParameterType.PADDING, bytes(3)), types, *asked.values(), ignored]
+    returned = [_returned(asked[number]) for number in (0xC123, 0x4123)]
+    own = b.parameter(0xC222, b"own")
+    two.sides[1].listed = [*returned, own]
+    two.init()
+    two.init_ack()
+    two.send(0, b.cookie_echo(COOKIE), b.error(b.cause(CauseCode.UNRECOGNIZED_PARAMETERS, own)))
+    two.send(1, b.cookie_ack())
+    for type in (70, 140, 200):
+        unknown = b.chunk(type, b"what is this", flags=3)
+        two.send(0, unknown)
+        if type & 64:
+            two.send(1, b.error(b.cause(CauseCode.UNRECOGNIZED_CHUNK_TYPE, unknown)))
+    data = two.data(0, b"hello")
+    two.send(0, b.chunk(20, b"stop"), data)
+    two.send(0, data)
+    two.sack(1)
+    two.send(1, b.error(b.cause(CauseCode.INVALID_STREAM_IDENTIFIER, bytes(4))))
+    story.wait(600)
+    two.shut_down()
+    return linger(story)
+
+
+def _returned(tlv: bytes) -> bytes:
+    return b.parameter(ParameterType.UNRECOGNIZED_PARAMETER, tlv[: int.from_bytes(tlv[2:4])])
+
+
+def provoked() -> Story:
+    """One side sends what it must not, and the other does with it what it has to."""
+    story = Story(
+        faults=frozenset({"rfc9260/6.8/crc32c-correct", "rfc9260/8.5/vtag-equals-peer-initiate-tag"})
+    )
+    two = pair(story, 20)
+    two.set_up()
+    data = two.data(0, b"damaged")
+    two.send(0, data)
+    story.packets[-1] = replace(story.packets[-1], checksum=0x12345678)
+    two.send(0, data)
+    two.sack(1)
+    data = two.data(0, b"astray")
+    two.send(0, data, tag=0x12345678)
+    two.send(0, b.heartbeat(b"anybody there?"), tag=0x12345678)
+    two.send(0, data)
+    two.sack(1)
+    return linger(story)
+
+
+CAPTURES: dict[str, Callable[[], Story]] = {
+    "patient": patient,
+    "strange": strange,
+    "provoked": provoked,
+}

@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, View, rule
-from sctpinspect.rules.queries import found
+from sctpinspect.rules.queries import chunk_name, found
 from sctpinspect.rules.repeats import COPY, limits, repeats
 
 MAX_INIT_RETRANSMITS = 8  # RFC 9260 §16
@@ -36,10 +36,13 @@ def max_init_retransmits(t: View) -> Judgement:
     excess = copies.filter(is_excess).unique(COPY, keep="first", maintain_order=True)
     is_known = pl.col("attempts").is_not_null()
     violations = excess.filter(is_known)
-    name = pl.col("type_name").str.replace_all("_", " ")
     return Judgement(
         copies.filter(~is_excess | is_known),
-        found(violations, pl.format("{} repeats at most", limit), pl.format("{} repeat {}", name, "again")),
+        found(
+            violations,
+            pl.format("{} repeats at most", limit),
+            pl.format("{} repeat {}", chunk_name(), "again"),
+        ),
         excess.filter(~is_known).select(
             "association", reason=pl.lit("how often its INIT and COOKIE ECHO may be repeated is not known")
         ),

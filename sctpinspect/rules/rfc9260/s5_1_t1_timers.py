@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, found
+from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, chunk_name, found
 from sctpinspect.rules.repeats import COPY, limits, repeats
 
 
@@ -39,12 +39,11 @@ def t1_backoff(t: View) -> Judgement:
         .with_columns(due=due)
     )
     violations = judged.filter(pl.col("interval") < pl.col("due") / TIMER_SLACK - TICKS_NS)
-    name = pl.col("type_name").str.replace_all("_", " ")
     return Judgement(
         judged,
         found(
             violations,
             pl.format("an interval of {} ms or more", pl.col("due") // MILLISECOND),
-            pl.format("{} again after {} ms", name, pl.col("interval") // MILLISECOND),
+            pl.format("{} again after {} ms", chunk_name(), pl.col("interval") // MILLISECOND),
         ),
     )

@@ -2,9 +2,11 @@
 
 import polars as pl
 
-from sctpinspect.rules import Judgement, Level, View, rule
-from sctpinspect.rules.queries import found, hexadecimal
-from sctpinspect.tables.associations import ENDPOINT
+from sctpinspect.protocol import ChunkType
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.exchanges import effects
+from sctpinspect.rules.queries import USER_DATA, found, hexadecimal
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 MOST_FRAMES = 100
 """So many frames a finding names at most."""
@@ -71,3 +73,31 @@ def checksum_failure_diagnosis(t: View) -> Judgement:
         "{} ({} packets)", pl.col("kind").replace_strict(DIAGNOSES, return_dtype=pl.String), "number"
     )
     return Judgement(subjects, found(violations, "the CRC32c of each packet", actual))
+
+
+@rule(
+    "rfc9260/6.8/bad-checksum-ignored",
+    level=Level.MUST,
+    cites=["RFC 9260 §6.8"],
+    to_fail=[Need.NO_LOSS],
+)
+def bad_checksum_ignored(t: View) -> Judgement:
+    """A packet with a wrong checksum has no effect.
+
+    What it checks: that DATA that came only in packets with a wrong checksum is not acknowledged, and a
+    HEARTBEAT in one not answered.
+    Why it matters: a receiver that takes damaged packets gives damaged data to its user.
+    What the capture must contain: a packet with a wrong checksum of a sender whose others are right. A
+    violation counts only where the capture states that it dropped nothing.
+    Known exceptions: associations with FORWARD_TSN or RE_CONFIG are not judged.
+    References: RFC 9260 §6.8.
+    """
+    state = pl.col("checksum_state").cast(pl.String)
+    right = t.packets.filter(state == "good").select(ENDPOINT).unique()
+    dropped = t.chunks.filter((state == "bad") & is_type(*USER_DATA, ChunkType.HEARTBEAT)).join(
+        right, on=ENDPOINT, how="semi", maintain_order="left"
+    )
+    return Judgement(
+        dropped.with_columns(peer()),
+        found(effects(t, dropped), "a packet with a wrong checksum dropped", pl.col("actual")),
+    )
