@@ -39,6 +39,7 @@ class Story:
     )
     dropped: int | None = 0  # by the capture; None: not stated
     linger_ns: int = 0  # how long the recording went on after the last packet; 0: it does not say
+    faults: frozenset[str] = frozenset()  # rules that one side breaks on purpose, to see what the other does
 
     def wait(self, ms: float) -> None:
         self.clock += int(ms * MS)

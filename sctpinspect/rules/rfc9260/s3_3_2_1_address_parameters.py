@@ -4,7 +4,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType, ParameterType
 from sctpinspect.rules import Judgement, Level, View, rule
-from sctpinspect.rules.queries import found
+from sctpinspect.rules.queries import found, scope
 
 _IN_INIT = pl.col("chunk_type").is_in([int(ChunkType.INIT), int(ChunkType.INIT_ACK)])
 
@@ -68,3 +68,54 @@ def no_hostname_param(t: View) -> Judgement:
     subjects = t.chunks.filter(pl.col("type").is_in([int(ChunkType.INIT), int(ChunkType.INIT_ACK)]))
     violations = t.parameters.filter(_IN_INIT & (pl.col("type") == ParameterType.HOST_NAME_ADDRESS))
     return Judgement(subjects, found(violations, "addresses as numbers", "a Host Name Address parameter"))
+
+
+@rule("rfc9260/3.3.2.1.5/supported-address-types-content", level=Level.MUST, cites=["RFC 9260 §3.3.2.1.5"])
+def supported_address_types_content(t: View) -> Judgement:
+    """Supported Address Types does not list the Host Name Address.
+
+    What it checks: the types that every such parameter lists.
+    Why it matters: a peer that takes it at its word sends a host name, and must then be refused.
+    What the capture must contain: an INIT with the parameter.
+    Known exceptions: none.
+    References: RFC 9260 §3.3.2.1.5.
+    """
+    subjects = t.parameters.filter(
+        (pl.col("type") == ParameterType.SUPPORTED_ADDRESS_TYPES) & pl.col("value").is_not_null()
+    )
+    # two bytes, four hexadecimal digits, for each type
+    listed = pl.col("value").bin.encode("hex")
+    violations = subjects.filter(
+        listed.str.contains(f"^(?:.{{4}})*{ParameterType.HOST_NAME_ADDRESS.value:04x}")
+    )
+    return Judgement(subjects, found(violations, "IPv4 and IPv6 only", "Host Name Address (11) listed"))
+
+
+@rule("rfc9260/3.3.2.1/address-param-usable", level=Level.INFO, cites=["RFC 9260 §3.3.2.1"])
+def address_param_usable(t: View) -> Judgement:
+    """The addresses that INIT and INIT ACK list are of use to the peer.
+
+    What it checks: that none is listed twice, unspecified, multicast or broadcast; and that loopback and
+    link-local addresses are listed only in packets that come from such an address, or from the own host.
+    Why it matters: the peer probes them in vain, or talks to somebody else.
+    What the capture must contain: an INIT or INIT ACK that lists addresses.
+    Known exceptions: none.
+    References: RFC 9260 §3.3.2.1.
+    """
+    sources = t.packets.select("packet", "source")
+    subjects = t.parameters.filter(_IN_INIT & pl.col("address").is_not_null()).join(
+        sources, on="packet", maintain_order="left"
+    )
+    kind = scope("address")
+    is_local = kind.is_in(["loopback", "link-local"])
+    reasons = {
+        "listed twice": pl.int_range(pl.len()).over("packet", "chunk", "address") > 0,
+        "unspecified": pl.col("address").is_in(["0.0.0.0", "::"]),
+        "multicast": pl.col("address").str.contains(r"^(22[4-9]|23\d)\.|^ff"),
+        "broadcast": pl.col("address") == "255.255.255.255",
+        "not to be reached from afar": is_local & (kind != scope("source")) & (scope("source") != "loopback"),
+    }
+    reason = pl.coalesce(pl.when(applies).then(pl.lit(text)) for text, applies in reasons.items())
+    violations = subjects.with_columns(reason=reason).filter(pl.col("reason").is_not_null())
+    actual = pl.format("address {}, {}", "address", "reason")
+    return Judgement(subjects, found(violations, "addresses at which the peer reaches it", actual))

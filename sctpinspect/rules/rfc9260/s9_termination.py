@@ -4,7 +4,8 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import PATIENCE_NS, USER_DATA, beside_own, found, unanswered, well_addressed
+from sctpinspect.rules.exchanges import ends
+from sctpinspect.rules.queries import PATIENCE_NS, USER_DATA, found, unanswered
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 _REPLIES = [
@@ -35,44 +36,17 @@ def silence_after_close(t: View) -> Judgement:
     ACK, must be ignored and end nothing.
     References: RFC 9260 §9; RFC 9260 §9.2; RFC 9260 §8.5.1.
     """
-    ends = _ends(t)
-    subjects = t.endpoints.join(ends, on="association", maintain_order="left")
+    closed = ends(t)
+    subjects = t.endpoints.join(closed, on="association", maintain_order="left")
     replies = t.chunks.filter(is_type(*_REPLIES)).select("packet")
     violations = (
-        t.packets.join(ends, on="association", maintain_order="left")
+        t.packets.join(closed, on="association", maintain_order="left")
         .filter(pl.col("packet") > pl.col("end_packet"))
         .filter((pl.col("side") == pl.col("ender")) | (pl.col("time_ns") - pl.col("told_ns") >= PATIENCE_NS))
         .join(replies, on="packet", how="anti", maintain_order="left")
     )
     actual = pl.format("a packet after the {} in frame {}", pl.col("end").cast(pl.String), "end_frame")
     return Judgement(subjects, found(violations, "silence", actual))
-
-
-def _ends(t: View) -> pl.LazyFrame:
-    """Ends that no receiver must ignore: `end`, its packet, who sent it, and when it arrived."""
-    arrived = t.packets.select("packet", told_ns=pl.coalesce("delivered_ns", "time_ns"))
-    shutdown_acks = (
-        t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK) & pl.col("association").is_not_null())
-        .group_by("association", peer())
-        .agg(asked=pl.col("packet").min())
-    )
-    ending = t.chunks.filter(
-        is_type(ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE) & pl.col("checksum_state").ne_missing("bad")
-    )
-    reflected = beside_own(ending.filter("tag_reflected"), t.endpoints, tag="tag")
-    accepted = [
-        well_addressed(t, ending.filter(~pl.col("tag_reflected"))),
-        reflected.filter((pl.col("verification_tag") == pl.col("tag")).fill_null(True)).drop("tag"),
-    ]
-    return (
-        pl.concat(accepted)
-        .join(shutdown_acks, on=ENDPOINT, how="left")
-        .filter(is_type(ChunkType.ABORT) | (pl.col("asked") < pl.col("packet")))
-        .join(t.associations.select("association", "end", frame="end_frame"), on=["association", "frame"])
-        .unique("association")
-        .join(arrived, on="packet")
-        .select("association", "end", "told_ns", ender="side", end_frame="frame", end_packet="packet")
-    )
 
 
 @rule(

@@ -1,0 +1,122 @@
+"""Good captures of how associations are set up when all does not go well, and of packets out of the blue.
+
+As in `good`, every rule that they are about judges something in them, and none is broken.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import builders as b
+from rules.good import COOKIE, HOSTS, Association, Side, Story
+
+from sctpinspect.protocol import CauseCode, ParameterType
+
+SECOND_MS = 1000
+
+
+def pair(story: Story, number: int, *, addresses: int = 1) -> Association:
+    """Two endpoints whose ports, tags and TSNs no other pair of the story has."""
+    sides = [
+        Side(host, number, HOSTS[host][:addresses], port + number, tag + number, tsn + 100 * number)
+        for host, port, tag, tsn in (("a", 5000, 0xAAAA0000, 1000), ("b", 6000, 0xBBBB0000, 500_000))
+    ]
+    if addresses > 1:
+        for side in sides:
+            side.listed = [b.address_parameter(address) for address in side.addresses]
+    return Association(story, (sides[0], sides[1]))
+
+
+def talk(association: Association, *messages: bytes) -> None:
+    """Messages of the initiator, each acknowledged."""
+    for message in messages:
+        association.send(0, association.data(0, message))
+        association.sack(1)
+
+
+def linger(story: Story) -> Story:
+    """Let the recording go on for a second: what is not in it was never sent."""
+    story.linger_ns = SECOND_MS * b.MILLISECOND
+    return story
+
+
+def patient() -> Story:
+    """INIT and COOKIE ECHO are sent again and again, at last with success; then an ABORT."""
+    story = Story()
+    slow = pair(story, 1)
+    for pause in (1000, 2000, 4000):
+        slow.init()
+        story.wait(pause)
+    slow.init()
+    slow.init_ack()
+    for pause in (1000, 2000, 4000):
+        slow.send(0, b.cookie_echo(COOKIE))
+        story.wait(pause)
+    slow.send(0, b.cookie_echo(COOKIE), slow.data(0, b"hello"))
+    slow.send(1, b.cookie_ack(), b.sack(1100))
+    talk(slow, b"at last")
+    slow.send(1, b.abort(b.user_initiated_abort(b"enough")))
+    refused = pair(story, 2)
+    refused.init()
+    refused.send(1, b.abort())
+    return linger(story)
+
+
+def strange() -> Story:
+    """Parameters and chunks that no RFC defines, and reports of them."""
+    story = Story()
+    two = pair(story, 10)
+    asked = {number: b.parameter(number, bytes([number & 255]) * 6) for number in (0xC123, 0x8123, 0x4123)}
+    ignored = b.parameter(0xC124, b"behind")
+    types = b.parameter(ParameterType.SUPPORTED_ADDRESS_TYPES, bytes([0, 5, 0, 6]))
+    two.sides[0].listed = [b.parameter(ParameterType.PADDING, bytes(3)), types, *asked.values(), ignored]
+    returned = [_returned(asked[number]) for number in (0xC123, 0x4123)]
+    own = b.parameter(0xC222, b"own")
+    two.sides[1].listed = [*returned, own]
+    two.init()
+    two.init_ack()
+    two.send(0, b.cookie_echo(COOKIE), b.error(b.cause(CauseCode.UNRECOGNIZED_PARAMETERS, own)))
+    two.send(1, b.cookie_ack())
+    for type in (70, 140, 200):
+        unknown = b.chunk(type, b"what is this", flags=3)
+        two.send(0, unknown)
+        if type & 64:
+            two.send(1, b.error(b.cause(CauseCode.UNRECOGNIZED_CHUNK_TYPE, unknown)))
+    data = two.data(0, b"hello")
+    two.send(0, b.chunk(20, b"stop"), data)
+    two.send(0, data)
+    two.sack(1)
+    two.send(1, b.error(b.cause(CauseCode.INVALID_STREAM_IDENTIFIER, bytes(4))))
+    story.wait(600)
+    two.shut_down()
+    return linger(story)
+
+
+def _returned(tlv: bytes) -> bytes:
+    return b.parameter(ParameterType.UNRECOGNIZED_PARAMETER, tlv[: int.from_bytes(tlv[2:4])])
+
+
+def provoked() -> Story:
+    """One side sends what it must not, and the other does with it what it has to."""
+    story = Story(
+        faults=frozenset({"rfc9260/6.8/crc32c-correct", "rfc9260/8.5/vtag-equals-peer-initiate-tag"})
+    )
+    two = pair(story, 20)
+    two.set_up()
+    data = two.data(0, b"damaged")
+    two.send(0, data)
+    story.packets[-1] = replace(story.packets[-1], checksum=0x12345678)
+    two.send(0, data)
+    two.sack(1)
+    data = two.data(0, b"astray")
+    two.send(0, data, tag=0x12345678)
+    two.send(0, b.heartbeat(b"anybody there?"), tag=0x12345678)
+    two.send(0, data)
+    two.sack(1)
+    return linger(story)
+
+
+CAPTURES: dict[str, Callable[[], Story]] = {
+    "patient": patient,
+    "strange": strange,
+    "provoked": provoked,
+}
