@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -45,7 +46,7 @@ def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) 
             network.enter_new_namespace()
             # Held until the recording has ended: a host whose program is done still gets what is under way.
             namespaces.append(os.open("/proc/self/ns/net", os.O_RDONLY))
-            act = partial(act_as_host, host, module, topology, folder)
+            act = partial(act_as_host, host, module, variant, topology, folder)
             pids[host] = start(broker, f"host {host}", module, act)
         network.enter_new_namespace()
         interfaces = network.lay_paths(topology, pids)
@@ -57,7 +58,7 @@ def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) 
         (folder / "recipe.json").write_text(json.dumps(recipe))
         with spool.recording(folder, outgoing=impaired):
             if hasattr(module, "wire"):
-                start(broker, "the wire", module, partial(act_as_wire, module, topology, folder))
+                start(broker, "the wire", module, partial(act_as_wire, module, variant, topology, folder))
             broker.signal("recording")
             broker.wait_for_all(LIMIT_S)
             time.sleep(LINGER_S + _round_trip_s(topology))
@@ -95,7 +96,10 @@ def describe(
 
 
 def start(broker: Broker, name: str, module: ModuleType, act: Callable[[Barrier], None]) -> int:
-    """Fork a member that runs `act` and ends; its failure is told to the broker. Gives its pid."""
+    """Fork a member that runs `act` and ends; its failure is told to the broker. Gives its pid.
+
+    What fails in one of its threads is a failure of the member too.
+    """
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid:
@@ -104,6 +108,7 @@ def start(broker: Broker, name: str, module: ModuleType, act: Callable[[Barrier]
         return pid
     status = 1
     barrier = Barrier(theirs)
+    threading.excepthook = lambda failed: barrier.fail(explain(failed.exc_value or SystemExit(), module))
     try:
         ours.close()
         network.die_with_parent()
@@ -117,7 +122,9 @@ def start(broker: Broker, name: str, module: ModuleType, act: Callable[[Barrier]
         os._exit(status)
 
 
-def act_as_host(host: str, module: ModuleType, topology: Topology, folder: Path, barrier: Barrier) -> None:
+def act_as_host(
+    host: str, module: ModuleType, variant: str, topology: Topology, folder: Path, barrier: Barrier
+) -> None:
     """A host's process, in its namespace: its interfaces, then its function of the scenario."""
     barrier.wait_for("paths are laid")
     network.configure(host, topology)
@@ -125,12 +132,12 @@ def act_as_host(host: str, module: ModuleType, topology: Topology, folder: Path,
     barrier.wait_for("recording")
     journal = Journal(host, folder / f"{host}.journal")
     kind = RawHost if host in topology.raw else Host
-    getattr(module, scenarios.HOSTS[host])(kind(host, topology, journal, barrier))
+    getattr(module, scenarios.HOSTS[host])(kind(host, variant, topology, journal, barrier))
 
 
-def act_as_wire(module: ModuleType, topology: Topology, folder: Path, barrier: Barrier) -> None:
+def act_as_wire(module: ModuleType, variant: str, topology: Topology, folder: Path, barrier: Barrier) -> None:
     """The process that impairs the paths while the hosts talk."""
-    module.wire(Wire(topology, Journal("wire", folder / "wire.journal"), barrier))
+    module.wire(Wire(variant, topology, Journal("wire", folder / "wire.journal"), barrier))
 
 
 REMEDIES = {
