@@ -23,6 +23,7 @@ from sctpinspect import __version__, scenarios
 from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.protocol.errors import SctpInspectError
 from sctpinspect.recorder import spool
+from sctpinspect.recorder.ring import BLOCKS
 from sctpinspect.sandbox import network
 from sctpinspect.sandbox.barrier import Barrier, BarrierBroken, Broker
 from sctpinspect.sandbox.host import Host, RawHost
@@ -35,8 +36,13 @@ LINGER_S = 0.6
 """So long, and a round trip, the recording goes on after the hosts: what is not answered then never is."""
 
 
-def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) -> dict[str, str]:
-    """Run a scenario and leave its spool in `folder`. Gives the members that failed, with the reason."""
+def run(
+    module: ModuleType, name: str, variant: str, kernel: str, folder: Path, blocks: int = BLOCKS
+) -> dict[str, str]:
+    """Run a scenario and leave its spool in `folder`. Gives the members that failed, with the reason.
+
+    blocks: the size of the packet ring, in MiB.
+    """
     topology = scenarios.topology(module, variant)
     broker = Broker()
     namespaces = []
@@ -56,7 +62,7 @@ def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) 
         impaired = hasattr(module, "wire") or topology.impairment is not None
         recipe = describe(name, variant, kernel, topology, interfaces, impaired)
         (folder / "recipe.json").write_text(json.dumps(recipe))
-        with spool.recording(folder, outgoing=impaired):
+        with spool.recording(folder, outgoing=impaired, blocks=blocks):
             if hasattr(module, "wire"):
                 start(broker, "the wire", module, partial(act_as_wire, module, variant, topology, folder))
             broker.signal("recording")
@@ -90,7 +96,7 @@ def describe(
         "topology": asdict(topology),
         "hosts": {host: {"addresses": topology.host_addresses(host)} for host in scenarios.HOSTS},
         "interfaces": interfaces,
-        "sysctls": network.sctp_sysctls(),
+        "sysctls": network.sctp_sysctls() | {key: str(value) for key, value in topology.sysctls.items()},
         "impaired": impaired,
     }
 
