@@ -4,10 +4,21 @@ import sys
 
 from sctpinspect.kernels import debian
 from sctpinspect.kernels.doctor import Fact, facts
-from sctpinspect.kernels.kernel import Kernel, KernelFailed, Outcome, TimeLimit
+from sctpinspect.kernels.kernel import Kernel, KernelFailed, Outcome, TimeLimit, tail
 from sctpinspect.protocol.errors import EnvironmentLacks, UsageError
 
-__all__ = ["NAMES", "Fact", "Kernel", "KernelFailed", "Outcome", "TimeLimit", "choose", "debian", "facts"]
+__all__ = [
+    "NAMES",
+    "Fact",
+    "Kernel",
+    "KernelFailed",
+    "Outcome",
+    "TimeLimit",
+    "choose",
+    "debian",
+    "facts",
+    "tail",
+]
 
 NAMES = ("auto", "host", "uml")
 

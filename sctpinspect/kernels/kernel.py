@@ -48,24 +48,35 @@ class Kernel(Protocol):
         ...
 
     def run(
-        self, argv: Sequence[str], folder: Path, limit_s: float, meanwhile: Work | None = None
+        self,
+        argv: Sequence[str],
+        folder: Path,
+        limit_s: float,
+        meanwhile: Work | None = None,
+        writable: Sequence[Path] = (),
     ) -> Outcome:
         """Run `argv` (`argv[0]` absolute) to its end, as uid 0 in a network namespace of its own.
 
-        `folder` (absolute, existing) is its working directory, and the only part of this machine's file
-        systems that it can write; /run and /dev/shm are its own. Its output goes to `folder/log`. All that it
-        started ends with it. `meanwhile` is done here once it has begun. Raises KernelFailed, and TimeLimit
-        after `limit_s` seconds, boot included.
+        `folder` (absolute, existing) is its working directory, and with `writable` (likewise) the only part
+        of this machine's file systems that it can write; /run and /dev/shm are its own. Its output goes to
+        `folder/log`. All that it started ends with it. `meanwhile` is done here once it has begun. Raises
+        KernelFailed, and TimeLimit after `limit_s` seconds, boot included.
         """
         ...
 
 
-def write_job(argv: Sequence[str], folder: Path, **more: object) -> Path:
+def write_job(argv: Sequence[str], folder: Path, writable: Sequence[Path], **more: object) -> Path:
     """Leave in `folder` what `guest.py` is to do, and nothing of an earlier run. Gives the job's file."""
     for name in ("log", "status"):
         (folder / name).unlink(missing_ok=True)
     job = folder / "kernel.job"
-    common = {"argv": [*argv], "folder": str(folder), "environment": environment(), "shown": hidden()}
+    common = {
+        "argv": [*argv],
+        "folder": str(folder),
+        "writable": [str(each) for each in (folder, *writable)],
+        "environment": environment(),
+        "shown": hidden(),
+    }
     job.write_text(json.dumps(common | more))
     return job
 

@@ -17,10 +17,11 @@ class Peer:
 
 
 class Member:
-    """A process of the run: its name and its barriers."""
+    """A process of the run: its name, the variant that is run, and the barriers."""
 
-    def __init__(self, name: str, topology: Topology, journal: Journal, barrier: Barrier):
+    def __init__(self, name: str, variant: str, topology: Topology, journal: Journal, barrier: Barrier):
         self.name = name
+        self.variant = variant
         self.topology = topology
         self.journal = journal
         self.peer = Peer(next(host for host in HOSTS if host != name), topology)
@@ -40,6 +41,11 @@ class Host(Member):
     def addresses(self) -> list[str]:
         """All its addresses, path by path."""
         return self.topology.host_addresses(self.name)
+
+    @property
+    def any_address(self) -> str:
+        """The wildcard of the topology's family: whatever addresses the host has."""
+        return "::" if self._family is socket.AF_INET6 else "0.0.0.0"
 
     def one_to_one(self) -> Socket:
         """A one-to-one socket (RFC 6458 §4), of the topology's family."""

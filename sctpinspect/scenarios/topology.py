@@ -23,6 +23,7 @@ class Topology:
     makes a single-homed while it still reaches every address of b. `impairment` holds in both
     directions of every path from the start; a scenario's `wire` may change it later.
     A host in `raw` has no addresses configured: its program speaks through packet sockets.
+    `sysctls` are those of net.sctp that differ from the kernel's own on both hosts: `{"auth_enable": 1}`.
     """
 
     paths: int = 1
@@ -30,6 +31,7 @@ class Topology:
     addresses: dict[str, int] = field(default_factory=dict)
     impairment: Impairment | None = None
     raw: tuple[str, ...] = ()
+    sysctls: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 1 <= self.paths <= 4:

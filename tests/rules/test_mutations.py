@@ -194,6 +194,15 @@ def _(story):
     return change(story, asconf, time_ns=during.start_ns + 1)
 
 
+@alteration("rfc6458/3.1.5/close-no-packet", "one_to_one")
+def the_listener_is_closed_while_what_it_accepted_lives(story):
+    first = find(story, T.DATA)
+    asconf = insert(story, first, b.asconf(1, b.address_parameter(B[2])), like=find(story, T.COOKIE_ACK))
+    during = {"start_ns": asconf.time_ns - 10, "end_ns": asconf.time_ns + 10}
+    alter(story, call(story, "close", host="b", socket=2), **during)
+    return asconf
+
+
 @alteration("rfc6458/3.1.6/connect-sends-init", "one_to_one")
 def _(story):
     first = find(story, T.INIT)
