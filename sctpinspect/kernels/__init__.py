@@ -2,12 +2,23 @@
 
 import sys
 
-from sctpinspect.kernels import debian
+from sctpinspect.kernels import debian, usrsctp
 from sctpinspect.kernels.doctor import Fact, facts
 from sctpinspect.kernels.kernel import Kernel, KernelFailed, Outcome, TimeLimit
 from sctpinspect.protocol.errors import EnvironmentLacks, UsageError
 
-__all__ = ["NAMES", "Fact", "Kernel", "KernelFailed", "Outcome", "TimeLimit", "choose", "debian", "facts"]
+__all__ = [
+    "NAMES",
+    "Fact",
+    "Kernel",
+    "KernelFailed",
+    "Outcome",
+    "TimeLimit",
+    "choose",
+    "debian",
+    "facts",
+    "usrsctp",
+]
 
 NAMES = ("auto", "host", "uml")
 

@@ -11,6 +11,7 @@ from sctpinspect import kernels, scenarios
 from sctpinspect.kernels.sudo import as_owner, nearest
 from sctpinspect.protocol.errors import SctpInspectError, UsageError
 from sctpinspect.recorder import assemble, salvage
+from sctpinspect.sandbox import USRSCTP
 
 LIMIT_S = 180.0
 
@@ -39,10 +40,13 @@ def record(
     out = out or default_path(name, variant)
     require_writable(out)
     chosen = kernels.choose(kernel)
+    stacks = scenarios.topology(scenarios.load(name), variant).stacks.values()
+    library = kernels.usrsctp.choose() if "usrsctp" in stacks else ""
     with salvage.open_run(kernels.debian.cache_folder(), out) as folder:
         say(f"running {scenario} on {chosen.name}")
         job = folder / "job.json"
         job.write_text(json.dumps({"scenario": name, "variant": variant, "kernel": chosen.name}))
+        (folder / USRSCTP).write_text(library)
         program = [sys.executable, "-m", "sctpinspect.sandbox", str(job)]
         outcome = chosen.run(program, folder, LIMIT_S, meanwhile)
         result = folder / "result.json"

@@ -22,9 +22,9 @@ from sctpinspect import __version__, scenarios
 from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.protocol.errors import SctpInspectError
 from sctpinspect.recorder import spool
-from sctpinspect.sandbox import network
+from sctpinspect.sandbox import USRSCTP, network
 from sctpinspect.sandbox.barrier import Barrier, BarrierBroken, Broker
-from sctpinspect.sandbox.host import Host, RawHost
+from sctpinspect.sandbox.host import Host, RawHost, UsrsctpHost
 from sctpinspect.sandbox.wire import Wire
 from sctpinspect.scenarios import Impairment, Topology
 from sctpinspect.sockets import Journal
@@ -87,7 +87,13 @@ def describe(
         "variant": variant,
         "kernel": {"name": kernel, "release": os.uname().release},
         "topology": asdict(topology),
-        "hosts": {host: {"addresses": topology.host_addresses(host)} for host in scenarios.HOSTS},
+        "hosts": {
+            host: {
+                "addresses": topology.host_addresses(host),
+                "stack": topology.stacks.get(host, "kernel"),
+            }
+            for host in scenarios.HOSTS
+        },
         "interfaces": interfaces,
         "sysctls": network.sctp_sysctls(),
         "impaired": impaired,
@@ -124,8 +130,12 @@ def act_as_host(host: str, module: ModuleType, topology: Topology, folder: Path,
     barrier.signal(f"{host} is configured")
     barrier.wait_for("recording")
     journal = Journal(host, folder / f"{host}.journal")
-    kind = RawHost if host in topology.raw else Host
-    getattr(module, scenarios.HOSTS[host])(kind(host, topology, journal, barrier))
+    kind: Callable[..., Host | RawHost] = RawHost if host in topology.raw else Host
+    if host in topology.stacks:
+        kind = partial(UsrsctpHost, (folder / USRSCTP).read_text())
+    member = kind(host, topology, journal, barrier)
+    getattr(module, scenarios.HOSTS[host])(member)
+    member.end()
 
 
 def act_as_wire(module: ModuleType, topology: Topology, folder: Path, barrier: Barrier) -> None:

@@ -23,6 +23,8 @@ class Topology:
     makes a single-homed while it still reaches every address of b. `impairment` holds in both
     directions of every path from the start; a scenario's `wire` may change it later.
     A host in `raw` has no addresses configured: its program speaks through packet sockets.
+    `stacks` names who speaks SCTP for a host where that is not the kernel: `{"a": "usrsctp"}`. With
+    `udp_port` all hosts also take SCTP in UDP (RFC 6951) on that port; who sends it, the program decides.
     """
 
     paths: int = 1
@@ -30,8 +32,12 @@ class Topology:
     addresses: dict[str, int] = field(default_factory=dict)
     impairment: Impairment | None = None
     raw: tuple[str, ...] = ()
+    stacks: dict[str, str] = field(default_factory=dict)
+    udp_port: int = 0
 
     def __post_init__(self) -> None:
+        if unknown := set(self.stacks.values()) - {"usrsctp"}:
+            raise ValueError(f"there is no stack {unknown.pop()!r}; there is usrsctp")
         if not 1 <= self.paths <= 4:
             raise ValueError(f"a topology has 1 to 4 paths, not {self.paths}")
 

@@ -1,0 +1,56 @@
+"""FreeBSD's stack against Linux': what goes with a message, in both directions (SCTP_SNDINFO, SCTP_RCVINFO).
+
+After the lesson on ancillary data of the Linux SCTP tutorials: a server on port 4444, a client that sends
+five messages, each on a stream of its own, before it reads the first answer. Both ask to be told of each
+message that they receive, and of the next one. The client has FreeBSD's stack, in user space (usrsctp), and
+the server the kernel's, or the other way round; with SCTP in IP, or in UDP (RFC 6951).
+"""
+
+from sctpinspect.journal.structures import InitMsg, RecvNxtInfo, RecvRcvInfo, RemoteUdpEncapsPort, SndInfo
+from sctpinspect.scenarios.topology import Topology
+
+UDP_PORT = 9899
+
+TOPOLOGY = Topology(stacks={"a": "usrsctp"})
+VARIANTS = {
+    "udp": Topology(stacks={"a": "usrsctp"}, udp_port=UDP_PORT),
+    "server": Topology(stacks={"b": "usrsctp"}),
+    "server-udp": Topology(stacks={"b": "usrsctp"}, udp_port=UDP_PORT),
+}
+
+PORT = 4444
+MESSAGES = 5
+PPID = 46  # Diameter's; any number will do
+
+
+def prepare(sock):
+    """Ask for a stream per message, and to be told of each message received and of the next one."""
+    sock.setsockopt(InitMsg(sinit_num_ostreams=MESSAGES, sinit_max_instreams=MESSAGES))
+    sock.setsockopt(RecvRcvInfo(value=1))
+    sock.setsockopt(RecvNxtInfo(value=1))
+
+
+def server(host):
+    with host.one_to_one() as listener:
+        prepare(listener)
+        listener.bind(host.addresses[0], PORT)
+        listener.listen()
+        host.signal("listening")
+        with listener.accept() as sock:
+            while (message := sock.sctp_recvv()).data:
+                answer = SndInfo(snd_sid=message.stream, snd_ppid=message.ppid)
+                sock.sctp_sendv(b"OK", info=[answer])
+
+
+def client(host):
+    host.wait_for("listening")
+    with host.one_to_one() as sock:
+        prepare(sock)
+        if host.topology.udp_port:
+            sock.setsockopt(RemoteUdpEncapsPort(sue_port=host.topology.udp_port))
+        sock.connect(host.peer.addresses[0], PORT)
+        for number in range(MESSAGES):
+            sock.sctp_sendv(f"DATA {number}".encode(), info=[SndInfo(snd_sid=number, snd_ppid=PPID)])
+        for _ in range(MESSAGES):
+            message = sock.sctp_recvv()
+            host.print(f"{message.data.decode()} on stream {message.stream}")
