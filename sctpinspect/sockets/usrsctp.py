@@ -217,7 +217,8 @@ class _Endpoint:
             *("recvv", self._handle, data, size, source, byref(source_size)),
             *(info, byref(info_size), byref(kind), byref(told)),
         )
-        ancillary = _received_info(kind.value, info.raw)
+        # with the end of file comes what happened to be in memory
+        ancillary = _received_info(kind.value, info.raw) if length else []
         return data.raw[:length], ancillary, told.value, unpack_sockaddr(source.raw)
 
 

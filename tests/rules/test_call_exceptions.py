@@ -168,3 +168,15 @@ def test_a_journal_with_an_entry_that_cannot_be_read_accuses_nobody(tmp_path):
     unsure = results["rfc6458/3.1.4/message-has-send"]
     assert unsure.findings.is_empty() and defect in unsure.inconclusive["reason"].to_list()
     assert found.verify().findings.is_empty()
+
+
+def test_an_association_is_over_for_a_side_that_has_sent_shutdown_ack():
+    rule = "rfc6458/3.1.5/close-no-packet"
+    story = CAPTURES["multihoming"]()
+    all_of_them = judged(story)[rule]
+    closed = call(story, "close", host="b")
+    change(story, find(story, T.SHUTDOWN_COMPLETE), time_ns=closed.end_ns + MS)
+    assert judged(story)[rule] == all_of_them
+    assert broken(story) == {}
+    change(story, find(story, T.SHUTDOWN_ACK), time_ns=closed.end_ns + MS // 2)
+    assert judged(story)[rule] == all_of_them - 1

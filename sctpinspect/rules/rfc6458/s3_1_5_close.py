@@ -2,10 +2,11 @@
 
 import polars as pl
 
+from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import begun_before, causes_no_packet, ending, left_over, succeeded
 from sctpinspect.rules.queries import found
-from sctpinspect.tables.associations import ENDPOINT
+from sctpinspect.tables.associations import ENDPOINT, is_type
 
 
 @rule(
@@ -43,10 +44,10 @@ def close_graceful(t: View) -> Judgement:
     to_fail=[Need.DELIVERY],
 )
 def close_no_packet(t: View) -> Judgement:
-    """close() of a socket without an association causes no packet.
+    """close() of a socket whose associations are over causes no packet.
 
     What it checks: that no association begins or ends while such a call runs and no other call of its host
-    does that could be the cause.
+    does that could be the cause. An association is over for a side that has sent SHUTDOWN ACK.
     Why it matters: what has ended, or never began, is nobody's business any more.
     What the capture must contain: the journal, no drops, and the end of each association that the socket had.
     A violation counts only where nothing was lost on the way: the host may not know yet of that end.
@@ -59,7 +60,17 @@ def close_no_packet(t: View) -> Judgement:
     lives = t.associations.select(
         "association", start_ns="first_ns", end_ns=pl.col("end_ns").fill_null(never), call="association"
     )
-    of_ports = t.endpoints.select("association", "host", local_port="port").join(lives, on="association")
+    answered = (
+        t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK))
+        .group_by(ENDPOINT)
+        .agg(answered_ns=pl.col("time_ns").min())
+    )
+    of_ports = (
+        t.endpoints.select(*ENDPOINT, "host", local_port="port")
+        .join(lives, on="association")
+        .join(answered, on=ENDPOINT, how="left")
+        .with_columns(end_ns=pl.min_horizontal("end_ns", "answered_ns"))
+    )
     alive = begun_before(
         closes.select("host", "local_port", "start_ns", "end_ns", of="call"),
         of_ports.drop_nulls("host"),

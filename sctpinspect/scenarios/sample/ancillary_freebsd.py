@@ -6,7 +6,14 @@ message that they receive, and of the next one. The client has FreeBSD's stack, 
 the server the kernel's, or the other way round; with SCTP in IP, or in UDP (RFC 6951).
 """
 
-from sctpinspect.journal.structures import InitMsg, RecvNxtInfo, RecvRcvInfo, RemoteUdpEncapsPort, SndInfo
+from sctpinspect.journal.structures import (
+    InitMsg,
+    NoDelay,
+    RecvNxtInfo,
+    RecvRcvInfo,
+    RemoteUdpEncapsPort,
+    SndInfo,
+)
 from sctpinspect.scenarios.topology import Topology
 
 UDP_PORT = 9899
@@ -24,8 +31,9 @@ PPID = 46  # Diameter's; any number will do
 
 
 def prepare(sock):
-    """Ask for a stream per message, and to be told of each message received and of the next one."""
+    """Ask for a stream per message, for each to leave at once, and to be told of each and of the next one."""
     sock.setsockopt(InitMsg(sinit_num_ostreams=MESSAGES, sinit_max_instreams=MESSAGES))
+    sock.setsockopt(NoDelay(value=1))
     sock.setsockopt(RecvRcvInfo(value=1))
     sock.setsockopt(RecvNxtInfo(value=1))
 
