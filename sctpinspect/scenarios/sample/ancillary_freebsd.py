@@ -7,6 +7,7 @@ the server the kernel's, or the other way round; with SCTP in IP, or in UDP (RFC
 """
 
 from sctpinspect.journal.structures import (
+    EventSubscription,
     InitMsg,
     NoDelay,
     RecvNxtInfo,
@@ -36,6 +37,8 @@ def prepare(sock):
     sock.setsockopt(NoDelay(value=1))
     sock.setsockopt(RecvRcvInfo(value=1))
     sock.setsockopt(RecvNxtInfo(value=1))
+    for event in ("SCTP_ASSOC_CHANGE", "SCTP_SHUTDOWN_EVENT"):
+        sock.setsockopt(EventSubscription(se_type=sock.numbers[event], se_on=1))
 
 
 def server(host):
@@ -45,7 +48,7 @@ def server(host):
         listener.listen()
         host.signal("listening")
         with listener.accept() as sock:
-            while (message := sock.sctp_recvv()).data:
+            while (message := receive(host, sock)).data:
                 answer = SndInfo(snd_sid=message.stream, snd_ppid=message.ppid)
                 sock.sctp_sendv(b"OK", info=[answer])
 
@@ -60,5 +63,13 @@ def client(host):
         for number in range(MESSAGES):
             sock.sctp_sendv(f"DATA {number}".encode(), info=[SndInfo(snd_sid=number, snd_ppid=PPID)])
         for _ in range(MESSAGES):
-            message = sock.sctp_recvv()
-            host.print(f"{message.data.decode()} on stream {message.stream}")
+            receive(host, sock)
+
+
+def receive(host, sock):
+    """The next message of the peer, or the end, past the notifications; says what came with it."""
+    while (message := sock.sctp_recvv()).notification:
+        pass
+    for info in message.control:
+        host.print(f"{message.data.decode()}: {info}")
+    return message
