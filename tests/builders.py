@@ -435,6 +435,7 @@ class Packet:
     chunks: list[bytes] = field(default_factory=list)
     checksum: int | None = None
     comment: str = ""
+    udp: tuple[int, int] | None = None  # source and destination port of the UDP around it
 
     def frame(self) -> bytes:
         packet = sctp_packet(
@@ -444,6 +445,8 @@ class Packet:
             tag=self.tag,
             checksum=self.checksum,
         )
+        if self.udp:
+            return ethernet(ip(self.source, self.destination, udp(packet, *self.udp), protocol=17))
         return ethernet(ip(self.source, self.destination, packet))
 
 

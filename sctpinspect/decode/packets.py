@@ -235,7 +235,7 @@ def _walk(
     family, header, source, destination = 0, -1, -1, -1
     # where, by the headers, the innermost layer ends; whether that is the end of a fragment
     stated_end, is_open = _UNLIMITED, False
-    encapsulation_port, is_quoted = -1, False
+    encapsulation_port, encapsulation_destination_port, is_quoted = -1, -1, False
     for step in range(LAYERS):
         if layer == SCTP:
             if is_quoted:
@@ -247,6 +247,7 @@ def _walk(
             packets[packet]["length"] = max(0, stated_end - begin)
             packets[packet]["captured_length"] = max(0, min(end, stated_end) - begin)
             packets[packet]["encapsulation_port"] = encapsulation_port
+            packets[packet]["encapsulation_destination_port"] = encapsulation_destination_port
             packets[packet]["is_fragment"] = is_open
             _put_addresses(data, packets, packet, family, source, destination)
             _put_header(data, packets, packet, family, header)
@@ -298,7 +299,11 @@ def _walk(
             if udp.carries_sctp(
                 data, ports, learned, source_port, destination_port, begin, end, stated_end
             ) or (is_whole and udp.learn(data, learned, source_port, destination_port, begin, end)):
-                layer, encapsulation_port = SCTP, source_port
+                layer, encapsulation_port, encapsulation_destination_port = (
+                    SCTP,
+                    source_port,
+                    destination_port,
+                )
             else:
                 layer, begin, end = udp.tunnel(data, source_port, destination_port, begin, end)
         elif layer in (ICMP, ICMPV6):

@@ -34,6 +34,7 @@ PACKET = np.dtype(
         ("ttl", np.uint8),
         ("traffic_class", np.uint8),
         ("encapsulation_port", np.int32),  # UDP source port; -1: not in UDP
+        ("encapsulation_destination_port", np.int32),  # UDP destination port, likewise
         ("reassembled", np.bool_),
         ("is_fragment", np.bool_),  # the first of a datagram whose other fragments are not all there
         # the chunk walk fills these

@@ -1,7 +1,7 @@
 """C structures, declared with a line per field: how their bytes are laid out, and shown as JSON."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from sctpinspect.journal import linux
 from sctpinspect.journal.addresses import (
@@ -159,6 +159,9 @@ def flag_names(value: int, names: tuple[str, ...], numbers: Numbers = LINUX) -> 
     return found + ([hex(value)] if value else [])
 
 
+AStructure = TypeVar("AStructure", bound="Structure")
+
+
 @dataclass_transform(kw_only_default=True)
 class Structure:
     """A C structure: its fields are the annotated attributes, in order."""
@@ -169,8 +172,11 @@ class Structure:
     ALIGN: ClassVar[int] = 1
     ENDS_IN_LIST: ClassVar[bool] = False
 
-    def __init_subclass__(cls, packed: bool = False, **keywords: Any) -> None:
-        """Lay the fields out as C does; `packed`: as GCC does with __attribute__((packed, aligned(4)))."""
+    def __init_subclass__(cls, packed: bool = False, fields: str = "", **keywords: Any) -> None:
+        """Lay the fields out as C does; `packed`: as GCC does with __attribute__((packed, aligned(4))).
+
+        fields: these, in another order than that of their lines; those not in it are left out.
+        """
         super().__init_subclass__(**keywords)
         cls.FIELDS = {
             name: annotation.__metadata__[0]
@@ -178,6 +184,8 @@ class Structure:
             for name, annotation in vars(base).get("__annotations__", {}).items()
             if hasattr(annotation, "__metadata__")
         }
+        if fields:
+            cls.FIELDS = {name: cls.FIELDS[name] for name in fields.split()}
         cls.OFFSETS, end = {}, 0
         for name, kind in cls.FIELDS.items():
             cls.OFFSETS[name] = end if packed else _aligned(end, kind.align)
@@ -219,7 +227,7 @@ class Structure:
 
     def given(self, numbers: Numbers = LINUX) -> Json:
         """The same for those fields only that were given, or that were whole in the unpacked bytes."""
-        return self._show([name for name in self.FIELDS if name in self.__dict__], numbers)
+        return self._show(list(self._values()), numbers)
 
     def _show(self, names: list[str], numbers: Numbers) -> Json:
         shown: Json = {}
@@ -238,15 +246,26 @@ class Structure:
 
     def replace(self, **values: Any) -> Self:
         """A copy with other values in some fields."""
-        return type(self)(**{**self.__dict__, **values})
+        return type(self)(**{**self._values(), **values})
+
+    def laid_out(self, layout: "type[AStructure]") -> "AStructure":
+        """The same values in the fields of another layout, as far as it has them."""
+        return layout(**{name: value for name, value in self._values().items() if name in layout.FIELDS})
+
+    def _values(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in self.FIELDS if name in self.__dict__}
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.pack() == other.pack()
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())
+        values = ", ".join(f"{name}={value!r}" for name, value in self._values().items())
         return f"{type(self).__name__}({values})"
 
 
 def _aligned(offset: int, align: int) -> int:
     return -(-offset // align) * align
+
+
+Layouts = Mapping[type[Structure], type[Structure]]
+"""How a system lays structures out where that is another way than Linux'."""

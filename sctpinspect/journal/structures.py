@@ -10,7 +10,7 @@ The numbers behind the names are a mapping, by default that of Linux; another sy
 mapping.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from sctpinspect.journal.addresses import BYTE_ORDER, Address
 from sctpinspect.journal.layout import (
@@ -19,6 +19,7 @@ from sctpinspect.journal.layout import (
     Integer,
     Integers,
     Json,
+    Layouts,
     Nested,
     Numbers,
     Octets,
@@ -53,6 +54,7 @@ MESSAGE_FLAGS = (
     "SCTP_SENDALL",
     "SCTP_PR_SCTP_ALL",
     "SCTP_NOTIFICATION",
+    "SCTP_COMPLETE",
     # PRIO is both bits of the policy, so it comes first
     "SCTP_PR_SCTP_PRIO",
     "SCTP_PR_SCTP_RTX",
@@ -91,7 +93,7 @@ class Control(Structure):
 
     NAME: ClassVar[str] = ""
 
-    def __init_subclass__(cls, name: str = "", **keywords: bool) -> None:
+    def __init_subclass__(cls, name: str = "", **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if name:
             cls.NAME, CONTROLS[name] = name, cls
@@ -195,8 +197,10 @@ class Notification(Structure):
 
     NAME: ClassVar[str] = ""
     STATE: ClassVar[str] = ""
+    numbers: Numbers = LINUX
+    """Of the system that told it."""
 
-    def __init_subclass__(cls, name: str = "", state: str = "", **keywords: bool) -> None:
+    def __init_subclass__(cls, name: str = "", state: str = "", **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if name:
             cls.NAME, cls.STATE, NOTIFICATIONS[name] = name, state, cls
@@ -204,7 +208,7 @@ class Notification(Structure):
     @property
     def state(self) -> str | int | None:
         """What happened, by name: SCTP_COMM_UP, SCTP_ADDR_CONFIRMED, ...; None if the type says it all."""
-        return self.show()[self.STATE] if self.STATE else None
+        return self.show(self.numbers)[self.STATE] if self.STATE else None
 
     @property
     def association_id(self) -> int | None:
@@ -429,7 +433,7 @@ class Option(Structure):
     NAME: ClassVar[str] = ""
     LEVEL: ClassVar[str] = ""
 
-    def __init_subclass__(cls, name: str = "", level: str = "IPPROTO_SCTP", **keywords: bool) -> None:
+    def __init_subclass__(cls, name: str = "", level: str = "IPPROTO_SCTP", **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if name:
             cls.NAME, cls.LEVEL, OPTIONS[name] = name, level, cls
@@ -964,17 +968,20 @@ def decode_control(number: int, data: bytes, numbers: Numbers = LINUX) -> Json:
     return {"type": number, "raw": data.hex()}
 
 
-def parse_notification(data: bytes, numbers: Numbers = LINUX) -> Notification:
+def parse_notification(data: bytes, numbers: Numbers = LINUX, layouts: Layouts | None = None) -> Notification:
     """The notification in what recvmsg() gave with MSG_NOTIFICATION; fields beyond its end are zero."""
     number = int.from_bytes(data[:2], BYTE_ORDER)
-    for name, notification in NOTIFICATIONS.items():
-        if numbers.get(name) == number:
-            return notification.unpack(data)
-    return UnknownNotification.unpack(data)
+    kinds = (kind for name, kind in NOTIFICATIONS.items() if numbers.get(name) == number)
+    kind = next(kinds, UnknownNotification)
+    notification = (layouts or {}).get(kind, kind).unpack(data)
+    assert isinstance(notification, Notification)
+    notification.numbers = numbers
+    return notification
 
 
-def show_notification(notification: Notification, numbers: Numbers = LINUX) -> Json:
+def show_notification(notification: Notification) -> Json:
     """{"type", "state", "address", "association_id", fields...}; state and address where there are any."""
+    numbers = notification.numbers
     fields = notification.given(numbers)
     common = {
         "type": notification.NAME or notification.show(numbers)["sn_type"],
@@ -989,4 +996,4 @@ def decode_notification(data: bytes, numbers: Numbers = LINUX) -> Json:
     """The same from bytes; with "raw" if they end within a field. Never raises."""
     notification = parse_notification(data, numbers)
     cut = {"raw": data.hex()} if "raw" in notification.decode(data, numbers) else {}
-    return {**show_notification(notification, numbers), **cut}
+    return {**show_notification(notification), **cut}

@@ -2,7 +2,7 @@
 
 import sys
 
-from sctpinspect.kernels import debian
+from sctpinspect.kernels import debian, usrsctp
 from sctpinspect.kernels.doctor import Fact, facts
 from sctpinspect.kernels.kernel import Kernel, KernelFailed, Outcome, TimeLimit, tail
 from sctpinspect.protocol.errors import EnvironmentLacks, UsageError
@@ -18,6 +18,7 @@ __all__ = [
     "debian",
     "facts",
     "tail",
+    "usrsctp",
 ]
 
 NAMES = ("auto", "host", "uml")

@@ -30,12 +30,13 @@ def facts() -> list[Fact]:
     """Looks at everything, fetches and changes nothing."""
     if sys.platform != "linux":
         return [Fact("system", False, f"{platform.system()}: captures can be read and judged, not recorded")]
-    from sctpinspect.kernels import host, uml
+    from sctpinspect.kernels import host, uml, usrsctp
 
     lack = host.lack()
     return [
         Fact("kernel host", not lack, lack or f"Linux {platform.release()} has SCTP, and paths can be built"),
         _fact("kernel uml", uml.describe),
+        _fact("stack usrsctp", usrsctp.describe),
         _fact("memory of a guest", lambda: f"in {uml.ram_folder()}"),
         _fact("cache", lambda: str(debian.cache_folder())),
         *(_fact(package, partial(_version, package)) for package in PACKAGES),

@@ -17,6 +17,8 @@ PACKET_COLUMNS = {
     "source_port": "source_port",
     "destination_port": "destination_port",
     "verification_tag": "verification_tag",
+    "encapsulation_port": "encapsulation_port",
+    "encapsulation_destination_port": "encapsulation_destination_port",
     "path": "path",
     "delivery": "delivery",
     "checksum_state": "checksum_state",

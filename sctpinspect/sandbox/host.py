@@ -6,6 +6,7 @@ from sctpinspect.sandbox.barrier import Barrier
 from sctpinspect.sandbox.raw import RawPath
 from sctpinspect.scenarios import HOSTS, Topology
 from sctpinspect.sockets import Journal, Socket
+from sctpinspect.sockets.usrsctp import Stack, UsrsctpSocket
 
 
 class Peer:
@@ -27,6 +28,9 @@ class Member:
         self.peer = Peer(next(host for host in HOSTS if host != name), topology)
         self.signal = barrier.signal
         self.wait_for = barrier.wait_for
+
+    def end(self) -> None:
+        """Called when the program is done."""
 
     def print(self, text: str) -> None:
         """Say something on standard output and in the journal."""
@@ -58,6 +62,28 @@ class Host(Member):
     @property
     def _family(self) -> socket.AddressFamily:
         return socket.AF_INET6 if "ipv6" in self.topology.families else socket.AF_INET
+
+
+class UsrsctpHost(Host):
+    """A host whose program brings its own stack, usrsctp, from the shared library of that name."""
+
+    LIMIT_S = 10.0
+    """So long the associations of closed sockets may take to end; a kernel would take care of them."""
+
+    def __init__(
+        self, library: str, name: str, variant: str, topology: Topology, journal: Journal, barrier: Barrier
+    ):
+        super().__init__(name, variant, topology, journal, barrier)
+        self._stack = Stack(library, topology.udp_port)
+
+    def one_to_one(self) -> UsrsctpSocket:
+        return UsrsctpSocket(self._stack, self.journal, self._family, socket.SOCK_STREAM)
+
+    def one_to_many(self) -> UsrsctpSocket:
+        return UsrsctpSocket(self._stack, self.journal, self._family, socket.SOCK_SEQPACKET)
+
+    def end(self) -> None:
+        self._stack.end(self.LIMIT_S)
 
 
 class RawHost(Member):

@@ -7,6 +7,7 @@ these veths in the wire, where `bridge0` joins `a0` and `b0`, and so on.
 import ctypes
 import os
 import signal
+import socket
 from pathlib import Path
 
 from pyroute2 import IPRoute
@@ -102,6 +103,19 @@ def configure(host: str, topology: Topology) -> None:
             ip.link("set", index=index, state="up")
             if not raw:
                 _set_addresses(ip, index, host, path, topology)
+        if host in topology.stacks:
+            _silence_kernel(ip)
+    if topology.udp_port and host not in topology.stacks:
+        set_sysctl("net/sctp/udp_port", topology.udp_port)
+
+
+def _silence_kernel(ip: IPRoute) -> None:
+    """Leave the kernel no route for SCTP of its own.
+
+    It knows nothing of the associations of a stack in user space, and would abort them. The stack's packets
+    come from a raw socket with the IP header in them, which routing takes for another protocol.
+    """
+    ip.rule("add", priority=1, iifname="lo", ip_proto=socket.IPPROTO_SCTP, action="FR_ACT_BLACKHOLE")
 
 
 def _set_addresses(ip: IPRoute, index: int, host: str, path: int, topology: Topology) -> None:

@@ -14,6 +14,7 @@ from sctpinspect import kernels, scenarios
 from sctpinspect.kernels.sudo import as_owner, nearest
 from sctpinspect.protocol.errors import SctpInspectError, UsageError
 from sctpinspect.recorder import assemble, salvage
+from sctpinspect.sandbox import USRSCTP
 
 LIMIT_S = 120.0
 BOOT_LIMIT_S = 60.0
@@ -101,6 +102,9 @@ def run_in(
     """Have a kernel run all scenarios, each with its folder for the spool."""
     told = [{"scenario": run.name, "variant": run.variant, "folder": str(folder)} for run, folder in runs]
     first, *others = [folder for _, folder in runs]
+    for run, folder in runs:
+        stacks = scenarios.topology(scenarios.load(run.name), run.variant).stacks.values()
+        (folder / USRSCTP).write_text(kernels.usrsctp.choose() if "usrsctp" in stacks else "")
     job = first / "job.json"
     job.write_text(json.dumps({"kernel": chosen.name, "at_once": AT_ONCE, "runs": told}))
     limit_s = BOOT_LIMIT_S + LIMIT_S * math.ceil(len(runs) / AT_ONCE)

@@ -24,9 +24,9 @@ from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.protocol.errors import SctpInspectError
 from sctpinspect.recorder import spool
 from sctpinspect.recorder.ring import BLOCKS
-from sctpinspect.sandbox import network
+from sctpinspect.sandbox import USRSCTP, network
 from sctpinspect.sandbox.barrier import Barrier, BarrierBroken, Broker
-from sctpinspect.sandbox.host import Host, RawHost
+from sctpinspect.sandbox.host import Host, RawHost, UsrsctpHost
 from sctpinspect.sandbox.wire import Wire
 from sctpinspect.scenarios import Impairment, Topology
 from sctpinspect.sockets import Journal
@@ -94,7 +94,13 @@ def describe(
         "variant": variant,
         "kernel": {"name": kernel, "release": os.uname().release},
         "topology": asdict(topology),
-        "hosts": {host: {"addresses": topology.host_addresses(host)} for host in scenarios.HOSTS},
+        "hosts": {
+            host: {
+                "addresses": topology.host_addresses(host),
+                "stack": topology.stacks.get(host, "kernel"),
+            }
+            for host in scenarios.HOSTS
+        },
         "interfaces": interfaces,
         "sysctls": network.sctp_sysctls() | {key: str(value) for key, value in topology.sysctls.items()},
         "impaired": impaired,
@@ -137,8 +143,12 @@ def act_as_host(
     barrier.signal(f"{host} is configured")
     barrier.wait_for("recording")
     journal = Journal(host, folder / f"{host}.journal")
-    kind = RawHost if host in topology.raw else Host
-    getattr(module, scenarios.HOSTS[host])(kind(host, variant, topology, journal, barrier))
+    kind: Callable[..., Host | RawHost] = RawHost if host in topology.raw else Host
+    if host in topology.stacks:
+        kind = partial(UsrsctpHost, (folder / USRSCTP).read_text())
+    member = kind(host, variant, topology, journal, barrier)
+    getattr(module, scenarios.HOSTS[host])(member)
+    member.end()
 
 
 def act_as_wire(module: ModuleType, variant: str, topology: Topology, folder: Path, barrier: Barrier) -> None:

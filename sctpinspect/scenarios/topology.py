@@ -24,6 +24,8 @@ class Topology:
     directions of every path from the start; a scenario's `wire` may change it later.
     A host in `raw` has no addresses configured: its program speaks through packet sockets.
     `sysctls` are those of net.sctp that differ from the kernel's own on both hosts: `{"auth_enable": 1}`.
+    `stacks` names who speaks SCTP for a host where that is not the kernel: `{"a": "usrsctp"}`. With
+    `udp_port` all hosts also take SCTP in UDP (RFC 6951) on that port; who sends it, the program decides.
     """
 
     paths: int = 1
@@ -32,8 +34,12 @@ class Topology:
     impairment: Impairment | None = None
     raw: tuple[str, ...] = ()
     sysctls: dict[str, int] = field(default_factory=dict)
+    stacks: dict[str, str] = field(default_factory=dict)
+    udp_port: int = 0
 
     def __post_init__(self) -> None:
+        if unknown := set(self.stacks.values()) - {"usrsctp"}:
+            raise ValueError(f"there is no stack {unknown.pop()!r}; there is usrsctp")
         if not 1 <= self.paths <= 4:
             raise ValueError(f"a topology has 1 to 4 paths, not {self.paths}")
 

@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 from sctpinspect.journal import digest
-from sctpinspect.journal.layout import Json, flag_names
-from sctpinspect.journal.linux import IPPROTO_SCTP, MSG_NOTIFICATION, SCTP_UNORDERED
+from sctpinspect.journal.layout import LINUX, Json, Layouts, Numbers, flag_names
+from sctpinspect.journal.linux import IPPROTO_SCTP
 from sctpinspect.journal.structures import (
     CALL_FLAGS,
     MESSAGE_FLAGS,
@@ -50,21 +50,21 @@ def user_data(data: bytes) -> Json:
     return {"length": len(data), "digest": digest(data), "start": data[:START].hex()}
 
 
-def show_control(item: Control) -> Json:
+def show_control(item: Control, numbers: Numbers = LINUX) -> Json:
     """A control message with its type."""
-    return {"type": item.NAME, **item.show()}
+    return {"type": item.NAME, **item.show(numbers)}
 
 
-def send_info(control: tuple[Control, ...], flags: int) -> Json:
+def send_info(control: tuple[Control, ...], flags: int, numbers: Numbers = LINUX) -> Json:
     """What holds for a message that is sent; None where the socket's defaults decide."""
-    names = flag_names(flags, CALL_FLAGS)
+    names = flag_names(flags, CALL_FLAGS, numbers)
     for item in control:
         if isinstance(item, SndInfo):
             return {
                 "association_id": item.snd_assoc_id or None,
                 "stream": item.snd_sid,
                 "ppid": item.snd_ppid,
-                "flags": flag_names(item.snd_flags, MESSAGE_FLAGS) + names,
+                "flags": flag_names(item.snd_flags, MESSAGE_FLAGS, numbers) + names,
                 "context": item.snd_context,
                 "time_to_live": None,
             }
@@ -73,7 +73,7 @@ def send_info(control: tuple[Control, ...], flags: int) -> Json:
                 "association_id": item.sinfo_assoc_id or None,
                 "stream": item.sinfo_stream,
                 "ppid": item.sinfo_ppid,
-                "flags": flag_names(item.sinfo_flags, MESSAGE_FLAGS) + names,
+                "flags": flag_names(item.sinfo_flags, MESSAGE_FLAGS, numbers) + names,
                 "context": item.sinfo_context,
                 "time_to_live": item.sinfo_timetolive,
             }
@@ -81,14 +81,23 @@ def send_info(control: tuple[Control, ...], flags: int) -> Json:
     return {**dict.fromkeys(keys), "flags": names or None}
 
 
-def received(data: bytes, ancillary: list[tuple[int, int, bytes]], flags: int, address: Any) -> Message:
+def received(
+    data: bytes,
+    ancillary: list[tuple[int, int, bytes]],
+    flags: int,
+    address: Any,
+    numbers: Numbers = LINUX,
+    layouts: Layouts | None = None,
+) -> Message:
     """What recvmsg() of the standard library returned, taken apart."""
-    items = (parse_control(number, value) for level, number, value in ancillary if level == IPPROTO_SCTP)
+    items = (
+        parse_control(number, value, numbers) for level, number, value in ancillary if level == IPPROTO_SCTP
+    )
     message = Message(data, flags=flags, control=tuple(item for item in items if item is not None))
     if address:
         message = message._replace(**transport_address(address)._asdict())
-    if flags & MSG_NOTIFICATION:
-        notification = parse_notification(data)
+    if flags & numbers["MSG_NOTIFICATION"]:
+        notification = parse_notification(data, numbers, layouts)
         return message._replace(notification=notification, association_id=notification.association_id)
     for item in message.control:
         if isinstance(item, RcvInfo):
@@ -98,7 +107,7 @@ def received(data: bytes, ancillary: list[tuple[int, int, bytes]], flags: int, a
                 ppid=item.rcv_ppid,
                 tsn=item.rcv_tsn,
                 cumulative_tsn=item.rcv_cumtsn,
-                unordered=bool(item.rcv_flags & SCTP_UNORDERED),
+                unordered=bool(item.rcv_flags & numbers["SCTP_UNORDERED"]),
                 context=item.rcv_context,
                 association_id=item.rcv_assoc_id,
             )
@@ -109,19 +118,19 @@ def received(data: bytes, ancillary: list[tuple[int, int, bytes]], flags: int, a
                 ppid=item.sinfo_ppid,
                 tsn=item.sinfo_tsn,
                 cumulative_tsn=item.sinfo_cumtsn,
-                unordered=bool(item.sinfo_flags & SCTP_UNORDERED),
+                unordered=bool(item.sinfo_flags & numbers["SCTP_UNORDERED"]),
                 context=item.sinfo_context,
                 association_id=item.sinfo_assoc_id,
             )
     return message
 
 
-def show(message: Message) -> Json:
+def show(message: Message, numbers: Numbers = LINUX) -> Json:
     """What the journal keeps of a received message: of user data the digest, of a notification its fields."""
     shown = message._asdict()
     del shown["data"]
-    shown["flags"] = flag_names(message.flags, CALL_FLAGS)
-    shown["control"] = [show_control(item) for item in message.control]
+    shown["flags"] = flag_names(message.flags, CALL_FLAGS, numbers)
+    shown["control"] = [show_control(item, numbers) for item in message.control]
     if message.notification is None:
         return {**user_data(message.data), **shown}
     shown["notification"] = show_notification(message.notification)

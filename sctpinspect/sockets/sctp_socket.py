@@ -12,20 +12,19 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from sctpinspect.journal import Call
 from sctpinspect.journal.addresses import pack_inet
-from sctpinspect.journal.layout import LINUX, Json, flag_names
+from sctpinspect.journal.layout import LINUX, Json, Layouts, Numbers, Structure, flag_names
 from sctpinspect.journal.linux import (
     IPPROTO_SCTP,
-    SCTP_BINDX_ADD_ADDR,
-    SCTP_BINDX_REM_ADDR,
     SO_RCVTIMEO,
     SO_SNDTIMEO,
     SOL_SOCKET,
 )
-from sctpinspect.journal.structures import CALL_FLAGS, Control, Option, SndRcvInfo
+from sctpinspect.journal.structures import CALL_FLAGS, AuthInfo, Control, Option, PrInfo, SndInfo, SndRcvInfo
+from sctpinspect.protocol.errors import UsageError
 from sctpinspect.sockets import binding, message
 from sctpinspect.sockets.addresses import AddressList, TransportAddress, plain, transport_address
 from sctpinspect.sockets.journal import Journal
@@ -38,12 +37,19 @@ AnOption = TypeVar("AnOption", bound=Option)
 CONTROL_ROOM = 1024  # for all control messages of a received message
 LIST_ROOM = 4096  # for the list at the end of an option
 
-BINDX_FLAGS = {SCTP_BINDX_ADD_ADDR: "SCTP_BINDX_ADD_ADDR", SCTP_BINDX_REM_ADDR: "SCTP_BINDX_REM_ADDR"}
+BINDX_FLAGS = ("SCTP_BINDX_ADD_ADDR", "SCTP_BINDX_REM_ADDR")
 HOW = {socket.SHUT_RD: "SHUT_RD", socket.SHUT_WR: "SHUT_WR", socket.SHUT_RDWR: "SHUT_RDWR"}
 
 
 class Socket:
-    """A one-to-one (SOCK_STREAM) or one-to-many (SOCK_SEQPACKET) SCTP socket."""
+    """A one-to-one (SOCK_STREAM) or one-to-many (SOCK_SEQPACKET) SCTP socket.
+
+    numbers: what RFC 6458's names stand for in the stack that the socket is of.
+    """
+
+    numbers: ClassVar[Numbers] = LINUX
+    _layouts: ClassVar[Layouts] = {}
+    _calls: Any = binding
 
     def __init__(self, journal: Journal, family: int, type: int):
         """socket() (§3.1.1, §4.1.1). Raises OSError: EPROTONOSUPPORT where the kernel has no SCTP."""
@@ -53,13 +59,21 @@ class Socket:
         self._socket = self._do(
             "socket",
             {"family": socket.AddressFamily(family).name, "type": socket.SocketKind(type).name},
-            lambda: socket.socket(family, type, IPPROTO_SCTP),
+            lambda: self._open(family, type),
         )
 
-    def _adopt(self, made: socket.socket) -> "Socket":
-        """The socket that the kernel made of this one."""
-        new = Socket.__new__(Socket)
-        new._journal, new._socket, new._local_port = self._journal, made, self._local_port
+    def _open(self, family: int, type: int) -> Any:
+        """What the stack has for a socket, with the methods of the standard library's."""
+        return socket.socket(family, type, IPPROTO_SCTP)
+
+    def _of_descriptor(self, descriptor: int) -> Any:
+        return socket.socket(fileno=descriptor)
+
+    def _adopt(self, made: Any) -> Self:
+        """The socket that the stack made of this one."""
+        new = self.__new__(type(self))
+        new._calls, new._journal = self._calls, self._journal
+        new._socket, new._local_port = made, self._local_port
         new._number = self._journal.number_socket()
         return new
 
@@ -90,27 +104,29 @@ class Socket:
         """bind() (§3.1.2, §4.1.2)."""
         arguments = {"address": address, "port": port}
         if self._is_foreign(address):
-            self._do("bind", arguments, lambda: binding.bind(self.fileno(), (address, port)))
+            self._do("bind", arguments, lambda: self._calls.bind(self.fileno(), (address, port)))
         else:
             target = self._target(address, port)
             self._do("bind", arguments, lambda: self._socket.bind(target))
 
-    def bindx(self, addresses: Iterable[str], port: int = 0, flags: int = SCTP_BINDX_ADD_ADDR) -> None:
+    def bindx(self, addresses: Iterable[str], port: int = 0, flags: int | None = None) -> None:
         """sctp_bindx() (§9.1): add addresses to the endpoint, or remove them (SCTP_BINDX_REM_ADDR)."""
         texts = list(addresses)
+        flags = self.numbers["SCTP_BINDX_ADD_ADDR"] if flags is None else flags
+        shown = next((name for name in BINDX_FLAGS if self.numbers[name] == flags), flags)
         self._do(
             "sctp_bindx",
-            {"addresses": texts, "port": port, "flags": BINDX_FLAGS.get(flags, flags)},
-            lambda: binding.bindx(self.fileno(), [(text, port) for text in texts], flags),
+            {"addresses": texts, "port": port, "flags": shown},
+            lambda: self._calls.bindx(self.fileno(), [(text, port) for text in texts], flags),
         )
 
     def getladdrs(self, association_id: int = 0) -> AddressList:
         """sctp_getladdrs() (§9.5): the local addresses of an association; of the endpoint for 0."""
-        return self._address_list("sctp_getladdrs", association_id, binding.getladdrs)
+        return self._address_list("sctp_getladdrs", association_id, self._calls.getladdrs)
 
     def getpaddrs(self, association_id: int = 0) -> AddressList:
         """sctp_getpaddrs() (§9.3): the peer's addresses; one-to-one sockets need no id."""
-        return self._address_list("sctp_getpaddrs", association_id, binding.getpaddrs)
+        return self._address_list("sctp_getpaddrs", association_id, self._calls.getpaddrs)
 
     def _address_list(
         self, name: str, association_id: int, ask: Callable[[int, int], list[tuple[str, int]]]
@@ -137,7 +153,7 @@ class Socket:
         """connect() (§3.1.6, §4.1.5)."""
         arguments = {"address": address, "port": port}
         if self._is_foreign(address):
-            self._do("connect", arguments, lambda: binding.connect(self.fileno(), (address, port)))
+            self._do("connect", arguments, lambda: self._calls.connect(self.fileno(), (address, port)))
         else:
             target = self._target(address, port)
             self._do("connect", arguments, lambda: self._socket.connect(target))
@@ -148,7 +164,7 @@ class Socket:
         return self._do(
             "sctp_connectx",
             {"addresses": texts, "port": port},
-            lambda: binding.connectx(self.fileno(), [(text, port) for text in texts]),
+            lambda: self._calls.connectx(self.fileno(), [(text, port) for text in texts]),
             lambda association_id: (association_id, {"association_id": association_id}),
         )
 
@@ -169,13 +185,13 @@ class Socket:
         """sctp_peeloff() (§9.2): a socket of its own for an association."""
 
         def finish(fd: int) -> tuple[Socket, Json]:
-            new = self._adopt(socket.socket(fileno=fd))
+            new = self._adopt(self._of_descriptor(fd))
             return new, {"socket": new._number}
 
         return self._do(
             "sctp_peeloff",
             {"association_id": association_id},
-            lambda: binding.peeloff(self.fileno(), association_id),
+            lambda: self._calls.peeloff(self.fileno(), association_id),
             finish,
         )
 
@@ -226,23 +242,35 @@ class Socket:
         )
         return self._send("sctp_sendmsg", data, address, port, (info,), 0)
 
+    def sctp_sendv(
+        self,
+        data: bytes,
+        address: str | None = None,
+        port: int = 0,
+        info: Iterable[SndInfo | PrInfo | AuthInfo] = (),
+        flags: int = 0,
+    ) -> int:
+        """sctp_sendv() (§9.12): a message with what is said of it; the bytes taken."""
+        return self._send("sctp_sendv", data, address, port, tuple(info), flags)
+
     def _send(
         self, name: str, data: bytes, address: str | None, port: int, control: tuple[Control, ...], flags: int
     ) -> int:
         foreign = address is not None and self._is_foreign(address)
         target = None if address is None or foreign else self._target(address, port)
-        ancillary = [(IPPROTO_SCTP, LINUX[item.NAME], item.pack()) for item in control]
+        ancillary = [(IPPROTO_SCTP, self.numbers[item.NAME], item.pack()) for item in control]
+        shown = control if name != "sctp_sendmsg" else ()  # its own arguments, of which we made one
         arguments = {
             "address": address,
             "port": None if address is None else port,
-            **message.send_info(control, flags),
+            **message.send_info(control, flags, self.numbers),
             **message.user_data(data),
-            "control": [message.show_control(item) for item in control] if name == "sendmsg" else [],
+            "control": [message.show_control(item, self.numbers) for item in shown],
         }
 
         def take() -> int:
             if address is not None and foreign:
-                return binding.sendto(self.fileno(), data, flags, (address, port))
+                return self._calls.sendto(self.fileno(), data, flags, (address, port))
             return self._socket.sendmsg([data], ancillary, flags, target)
 
         return self._do(name, arguments, take, lambda length: (length, {"length": length}))
@@ -259,14 +287,18 @@ class Socket:
         """sctp_recvmsg() (§9.8): a message, or a notification."""
         return self._receive("sctp_recvmsg", size, 0)
 
+    def sctp_recvv(self, size: int = 65536, flags: int = 0) -> Message:
+        """sctp_recvv() (§9.13): a message, with what is asked for of it and the next, or a notification."""
+        return self._receive("sctp_recvv", size, flags)
+
     def _receive(self, name: str, size: int, flags: int) -> Message:
         arguments: Json = {"size": size}
         if flags:
-            arguments["flags"] = flag_names(flags, CALL_FLAGS)
+            arguments["flags"] = flag_names(flags, CALL_FLAGS, self.numbers)
 
         def finish(received: tuple[bytes, list[tuple[int, int, bytes]], int, Any]) -> tuple[Message, Json]:
-            value = message.received(*received)
-            return value, message.show(value)
+            value = message.received(*received, self.numbers, self._layouts)
+            return value, message.show(value, self.numbers)
 
         return self._do(name, arguments, lambda: self._socket.recvmsg(size, CONTROL_ROOM, flags), finish)
 
@@ -274,11 +306,11 @@ class Socket:
 
     def setsockopt(self, option: Option) -> None:
         """setsockopt() (§8)."""
-        level, number, value = LINUX[option.LEVEL], LINUX[option.NAME], option.pack()
+        level, number, value = self._as_bytes(option)
         self._do(
             "setsockopt",
-            {"level": option.LEVEL, "option": option.NAME, "value": option.show()},
-            lambda: binding.setsockopt(self.fileno(), level, number, value),
+            {"level": option.LEVEL, "option": option.NAME, "value": option.show(self.numbers)},
+            lambda: self._calls.setsockopt(self.fileno(), level, number, value),
         )
 
     def getsockopt(self, option: AnOption) -> AnOption:
@@ -291,19 +323,29 @@ class Socket:
         return self._getsockopt("sctp_opt_info", option.replace(**{field: association_id}))
 
     def _getsockopt(self, name: str, option: AnOption) -> AnOption:
-        level, number, value = LINUX[option.LEVEL], LINUX[option.NAME], option.pack()
+        level, number, value = self._as_bytes(option)
         room = bytes(LIST_ROOM) if option.ENDS_IN_LIST else b""
 
         def finish(answer: bytes) -> tuple[AnOption, Json]:
-            got = type(option).unpack(answer)
-            return got, {"value": got.given()}
+            got = self._layout(option).unpack(answer).laid_out(type(option))
+            return got, {"value": got.given(self.numbers)}
 
         return self._do(
             name,
-            {"level": option.LEVEL, "option": option.NAME, "value": option.given() or None},
-            lambda: binding.getsockopt(self.fileno(), level, number, value + room),
+            {"level": option.LEVEL, "option": option.NAME, "value": option.given(self.numbers) or None},
+            lambda: self._calls.getsockopt(self.fileno(), level, number, value + room),
             finish,
         )
+
+    def _as_bytes(self, option: Option) -> tuple[int, int, bytes]:
+        """Level, number and value of an option, as the stack wants them. Raises UsageError if it has none."""
+        if option.NAME not in self.numbers:
+            raise UsageError(f"this stack has no socket option {option.NAME}")
+        value = option.laid_out(self._layout(option)).pack()
+        return self.numbers[option.LEVEL], self.numbers[option.NAME], value
+
+    def _layout(self, option: Option) -> type[Structure]:
+        return self._layouts.get(type(option), type(option))
 
     # how a call is made and recorded
 

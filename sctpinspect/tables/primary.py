@@ -156,6 +156,9 @@ def _packets(columns: Columns) -> pl.DataFrame:
             verification_tag=_where(known >= 8, "verification_tag"),
             checksum=_where(known >= 12, "checksum"),
             encapsulation_port=_where(pl.col("encapsulation_port") >= 0, "encapsulation_port"),
+            encapsulation_destination_port=_where(
+                pl.col("encapsulation_port") >= 0, "encapsulation_destination_port"
+            ),
             ttl=_where(pl.col("family") > 0, "ttl"),
             dscp=_where(pl.col("family") > 0, pl.col("traffic_class") // 4),
             ecn=_where(pl.col("family") > 0, pl.col("traffic_class") % 4),

@@ -68,6 +68,7 @@ PACKETS: Schema = {
     "source_port": Column(U16, "SCTP source port", "sctp.srcport"),
     "destination_port": Column(U16, "SCTP destination port", "sctp.dstport"),
     "encapsulation_port": Column(U16, "UDP source port (RFC 6951); null: not in UDP", "udp.srcport"),
+    "encapsulation_destination_port": Column(U16, "UDP destination port, likewise", "udp.dstport"),
     "verification_tag": Column(U32, "verification tag", "sctp.verification_tag"),
     "checksum": Column(U32, "the checksum field, as Wireshark shows it", "sctp.checksum"),
     "checksum_state": Column(CHECKSUM_STATE, "what the checksum field is worth", "sctp.checksum.status"),

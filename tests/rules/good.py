@@ -7,7 +7,7 @@ none is broken. A test alters one thing in one of them.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import builders as b
@@ -558,6 +558,33 @@ def late() -> Story:
     return story
 
 
+def encapsulated() -> Story:
+    """In UDP, from a client's port that a NAT may have chosen: one message and its answer."""
+    story = Story()
+    client = Side("a", 8, HOSTS["a"][:1], 6080, 0xA8, 1)
+    server = Side("b", 8, HOSTS["b"][:1], 7080, 0xB8, 1)
+    association = Association(story, (client, server))
+    option = {"sue_assoc_id": 0, "sue_address": None, "sue_port": 9899}
+
+    story.calls_only("b", 8, "socket", family="AF_INET", type="SOCK_SEQPACKET")
+    story.calls_only("b", 8, "bind", 7080, address=server.addresses[0], port=7080)
+    story.calls_only("b", 8, "listen", 7080, backlog=5)
+    story.calls_only("a", 8, "socket", family="AF_INET", type="SOCK_STREAM")
+    story.calls_only(
+        "a", 8, "setsockopt", level="IPPROTO_SCTP", option="SCTP_REMOTE_UDP_ENCAPS_PORT", value=option
+    )
+    with story.call("a", 8, "connect", 6080, address=server.addresses[0], port=7080):
+        association.set_up()
+    association.message(0, b"DATA")
+    association.message(1, b"OK")
+    with story.call("a", 8, "close", 6080):
+        association.shut_down()
+    story.calls_only("b", 8, "close", 7080)
+    ports = {client.addresses[0]: (40_000, 9899), server.addresses[0]: (9899, 40_000)}
+    story.packets = [replace(packet, udp=ports[packet.source]) for packet in story.packets]
+    return story
+
+
 CAPTURES: dict[str, Callable[[], Story]] = {
     "multihoming": multihoming,
     "one_to_one": one_to_one,
@@ -565,4 +592,5 @@ CAPTURES: dict[str, Callable[[], Story]] = {
     "ended": ended,
     "configured": configured,
     "late": late,
+    "encapsulated": encapsulated,
 }

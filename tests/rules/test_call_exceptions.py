@@ -168,3 +168,35 @@ def test_a_journal_with_an_entry_that_cannot_be_read_accuses_nobody(tmp_path):
     unsure = results["rfc6458/3.1.4/message-has-send"]
     assert unsure.findings.is_empty() and defect in unsure.inconclusive["reason"].to_list()
     assert found.verify().findings.is_empty()
+
+
+def test_an_association_is_over_for_a_side_that_has_sent_shutdown_ack():
+    rule = "rfc6458/3.1.5/close-no-packet"
+    story = CAPTURES["multihoming"]()
+    all_of_them = judged(story)[rule]
+    closed = call(story, "close", host="b")
+    change(story, find(story, T.SHUTDOWN_COMPLETE), time_ns=closed.end_ns + MS)
+    assert judged(story)[rule] == all_of_them
+    assert broken(story) == {}
+    change(story, find(story, T.SHUTDOWN_ACK), time_ns=closed.end_ns + MS // 2)
+    assert judged(story)[rule] == all_of_them - 1
+
+
+def test_answers_to_a_port_that_has_changed_are_not_judged_and_plain_ones_are_where_the_peer_is_in_udp():
+    rule = "rfc6951/5.4/answer-follows-udp-port"
+    story = CAPTURES["encapsulated"]()
+    change(story, find(story, T.COOKIE_ECHO), udp=(40_001, 9899))
+    assert broken(story) == {}
+    story = CAPTURES["encapsulated"]()
+    change(story, find(story, T.COOKIE_ACK), udp=None)
+    assert set(broken(story)) == {rule}
+
+
+def test_an_init_to_another_address_than_the_option_names_is_not_judged():
+    story = CAPTURES["encapsulated"]()
+    option = call(story, "setsockopt")
+    value = {**option.arguments["value"], "sue_port": 9900}
+    argue(story, option, value={**value, "sue_address": "10.9.9.9"})
+    assert broken(story) == {}
+    argue(story, call(story, "setsockopt"), value={**value, "sue_address": HOSTS["b"][0]})
+    assert set(broken(story)) == {"rfc6951/6.1/remote-udp-encaps-port"}

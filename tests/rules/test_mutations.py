@@ -203,6 +203,18 @@ def the_listener_is_closed_while_what_it_accepted_lives(story):
     return asconf
 
 
+@alteration("rfc6951/6.1/remote-udp-encaps-port", "encapsulated")
+def _(story):
+    option = call(story, "setsockopt")
+    argue(story, option, value={**option.arguments["value"], "sue_port": 9900})
+    return find(story, T.INIT)
+
+
+@alteration("rfc6951/5.4/answer-follows-udp-port", "encapsulated")
+def _(story):
+    return change(story, find(story, T.INIT_ACK), udp=(9899, 9899))
+
+
 @alteration("rfc6458/3.1.6/connect-sends-init", "one_to_one")
 def _(story):
     first = find(story, T.INIT)

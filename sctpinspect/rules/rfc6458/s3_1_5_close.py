@@ -52,10 +52,10 @@ def close_graceful(t: View) -> Judgement:
     to_fail=[Need.DELIVERY],
 )
 def close_no_packet(t: View) -> Judgement:
-    """close() of a socket without an association causes no packet.
+    """close() of a socket whose associations are over causes no packet.
 
     What it checks: that no association begins or ends while such a call runs and no other call of its host
-    does that could be the cause.
+    does that could be the cause. An association is over for a side that has sent SHUTDOWN ACK.
     Why it matters: what has ended, or never began, is nobody's business any more.
     What the capture must contain: the journal, no drops, and the end of each association that the socket had.
     A violation counts only where nothing was lost on the way: the host may not know yet of that end.

@@ -1,0 +1,1 @@
+"""RFC 6951: SCTP in UDP."""

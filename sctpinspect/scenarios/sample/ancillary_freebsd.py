@@ -1,0 +1,75 @@
+"""FreeBSD's stack against Linux': what goes with a message, in both directions (SCTP_SNDINFO, SCTP_RCVINFO).
+
+After the lesson on ancillary data of the Linux SCTP tutorials: a server on port 4444, a client that sends
+five messages, each on a stream of its own, before it reads the first answer. Both ask to be told of each
+message that they receive, and of the next one. The client has FreeBSD's stack, in user space (usrsctp), and
+the server the kernel's, or the other way round; with SCTP in IP, or in UDP (RFC 6951).
+"""
+
+from sctpinspect.journal.structures import (
+    EventSubscription,
+    InitMsg,
+    NoDelay,
+    RecvNxtInfo,
+    RecvRcvInfo,
+    RemoteUdpEncapsPort,
+    SndInfo,
+)
+from sctpinspect.scenarios.topology import Topology
+
+UDP_PORT = 9899
+
+TOPOLOGY = Topology(stacks={"a": "usrsctp"})
+VARIANTS = {
+    "udp": Topology(stacks={"a": "usrsctp"}, udp_port=UDP_PORT),
+    "server": Topology(stacks={"b": "usrsctp"}),
+    "server-udp": Topology(stacks={"b": "usrsctp"}, udp_port=UDP_PORT),
+}
+
+PORT = 4444
+MESSAGES = 5
+PPID = 46  # Diameter's; any number will do
+
+
+def prepare(sock):
+    """Ask for a stream per message, for each to leave at once, and to be told of each and of the next one."""
+    sock.setsockopt(InitMsg(sinit_num_ostreams=MESSAGES, sinit_max_instreams=MESSAGES))
+    sock.setsockopt(NoDelay(value=1))
+    sock.setsockopt(RecvRcvInfo(value=1))
+    sock.setsockopt(RecvNxtInfo(value=1))
+    for event in ("SCTP_ASSOC_CHANGE", "SCTP_SHUTDOWN_EVENT"):
+        sock.setsockopt(EventSubscription(se_type=sock.numbers[event], se_on=1))
+
+
+def server(host):
+    with host.one_to_one() as listener:
+        prepare(listener)
+        listener.bind(host.addresses[0], PORT)
+        listener.listen()
+        host.signal("listening")
+        with listener.accept() as sock:
+            while (message := receive(host, sock)).data:
+                answer = SndInfo(snd_sid=message.stream, snd_ppid=message.ppid)
+                sock.sctp_sendv(b"OK", info=[answer])
+
+
+def client(host):
+    host.wait_for("listening")
+    with host.one_to_one() as sock:
+        prepare(sock)
+        if host.topology.udp_port:
+            sock.setsockopt(RemoteUdpEncapsPort(sue_port=host.topology.udp_port))
+        sock.connect(host.peer.addresses[0], PORT)
+        for number in range(MESSAGES):
+            sock.sctp_sendv(f"DATA {number}".encode(), info=[SndInfo(snd_sid=number, snd_ppid=PPID)])
+        for _ in range(MESSAGES):
+            receive(host, sock)
+
+
+def receive(host, sock):
+    """The next message of the peer, or the end, past the notifications; says what came with it."""
+    while (message := sock.sctp_recvv()).notification:
+        pass
+    for info in message.control:
+        host.print(f"{message.data.decode()}: {info}")
+    return message
