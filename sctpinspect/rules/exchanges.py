@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.protocol import CauseCode, ChunkType
-from sctpinspect.rules.queries import USER_DATA, beside_own, moved_numbers, well_addressed
+from sctpinspect.rules.queries import MILLISECOND, USER_DATA, beside_own, moved_numbers, well_addressed
 from sctpinspect.rules.view import View
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
@@ -15,8 +15,19 @@ OPPOSITE = {
     "destination_port": "source_port",
 }
 
+AT_ONCE_NS = 100 * MILLISECOND
+"""So long an endpoint may take to notice that an association has ended."""
+
 INTACT = pl.col("checksum_state").ne_missing("bad")
 """Its receiver does not drop the packet for its checksum (RFC 9260 §6.8)."""
+
+
+MINIMUM_RWND = 1500  # bytes, RFC 9260 §3.3.2
+
+IS_INVALID = (
+    (pl.col("outbound_streams") == 0) | (pl.col("inbound_streams") == 0) | (pl.col("a_rwnd") < MINIMUM_RWND)
+).fill_null(False)
+"""An INIT or INIT ACK that must be refused for its streams or window (RFC 9260 §3.3.2, §3.3.3)."""
 
 
 def reversed_flow(*columns: str, **more: pl.Expr | str) -> list[pl.Expr]:
@@ -38,8 +49,8 @@ def arrivals(t: View) -> pl.LazyFrame:
 def followed(t: View, questions: pl.LazyFrame, answers: pl.LazyFrame) -> pl.LazyFrame:
     """`questions` (chunks of associations) with the next of `answers` of the peer.
 
-    arrived_ns: when the question arrived; null: it was lost. answer, answer_frame, answer_ns: packet, frame
-    and time of the answer; null: none follows.
+    arrived_ns: when the question arrived; null: it was lost. answer, answer_frame, answer_ns, answer_type:
+    packet, frame, time and type name of the answer; null: none follows.
     """
     arrived = t.packets.select(
         "packet",
@@ -49,7 +60,14 @@ def followed(t: View, questions: pl.LazyFrame, answers: pl.LazyFrame) -> pl.Lazy
     )
     given = (
         answers.filter(pl.col("association").is_not_null())
-        .select("association", peer(), answer="packet", answer_frame="frame", answer_ns="time_ns")
+        .select(
+            "association",
+            peer(),
+            answer="packet",
+            answer_frame="frame",
+            answer_ns="time_ns",
+            answer_type="type_name",
+        )
         .sort("answer")
     )
     return (
@@ -63,6 +81,31 @@ def followed(t: View, questions: pl.LazyFrame, answers: pl.LazyFrame) -> pl.Lazy
             check_sortedness=False,
         )
         .join(arrived, on="packet", how="left", maintain_order="left")
+    )
+
+
+def answered(t: View, openings: pl.LazyFrame) -> pl.LazyFrame:
+    """Those of `openings`, INITs and INIT ACKs, that the peer took up or refused: columns of `followed`.
+
+    An INIT is taken up with INIT ACK, an INIT ACK with COOKIE ECHO; either is refused with ABORT.
+    """
+    steps = {ChunkType.INIT: ChunkType.INIT_ACK, ChunkType.INIT_ACK: ChunkType.COOKIE_ECHO}
+    known = openings.filter(pl.col("association").is_not_null())
+    return pl.concat(
+        [
+            followed(t, known.filter(is_type(step)), t.chunks.filter(is_type(next_step, ChunkType.ABORT)))
+            for step, next_step in steps.items()
+        ]
+    ).drop_nulls("answer")
+
+
+def taken_up(openings: pl.LazyFrame) -> pl.LazyFrame:
+    """Those of `answered` that were not refused: frame and side are those of what took them up."""
+    return openings.filter(pl.col("answer_type") != "ABORT").with_columns(
+        peer(),
+        frame="answer_frame",
+        frames=pl.concat_list("frame", "answer_frame"),
+        chunk=pl.lit(None, pl.UInt16),
     )
 
 

@@ -17,12 +17,13 @@ from rules.altering import (
     u16,
     u32,
 )
-from rules.good import MS, Story
+from rules.good import COOKIE, HOSTS, MS, Story
 
 from sctpinspect.protocol import CauseCode, ChunkType
 from sctpinspect.protocol import ParameterType as P
 
 T = ChunkType
+A, B = HOSTS["a"], HOSTS["b"]
 
 ALTERATIONS: list[Alteration] = []
 alteration = into(ALTERATIONS)
@@ -326,3 +327,116 @@ def data_astray_taken(story):
 @alteration("rfc9260/8.5/wrong-vtag-ignored", "provoked")
 def heartbeat_astray_answered(story):
     return insert(story, find(story, T.SACK, 1), b.heartbeat_ack(b"anybody there?"))
+
+
+def accept(story, number: int, *also) -> b.Packet:
+    """An INIT ACK instead of the ABORT that refuses an INIT of `provoked`."""
+    packet = find(story, T.ABORT, number)
+    tag = 0xBBBB0000 + packet.source_port - 6000
+    return change(story, packet, chunks=[b.init_ack(b.state_cookie(COOKIE), tag=tag, tsn=1)])
+
+
+@alteration(
+    "rfc9260/3.3.2/invalid-init-refused",
+    "provoked",
+    "rfc9260/3.3.3/init-ack-os-within-init-mis",
+    "rfc9260/5.1/cookie-echo-follows-init-ack",
+)
+def init_without_streams_accepted(story):
+    return accept(story, 1)
+
+
+@alteration(
+    "rfc9260/3.3.2.1.4/hostname-param-aborted", "provoked", "rfc9260/5.1/cookie-echo-follows-init-ack"
+)
+def host_name_accepted(story):
+    return accept(story, 2)
+
+
+@alteration("rfc9260/3.3.3/invalid-init-ack-refused", "provoked", "rfc9260/5.1/cookie-ack-answers-echo")
+def init_ack_without_streams_accepted(story):
+    return change(story, find(story, T.ABORT, 3), chunks=[b.cookie_echo(COOKIE)])
+
+
+@alteration(
+    "rfc9260/3.3.2/zero-initiate-tag-init-silent", "provoked", "rfc9260/8.5.1/vtag-zero-only-for-init"
+)
+def abort_for_nobody(story):
+    init = find(story, T.INIT, -1)
+    return answer(story, init, b.abort(), tag=0)
+
+
+def answer(story, packet: b.Packet, *chunks: bytes, after_ms: float = 1, **fields) -> b.Packet:
+    """A packet to where another one came from, right after it."""
+    back = {
+        "source": packet.destination,
+        "destination": packet.source,
+        "source_port": packet.destination_port,
+        "destination_port": packet.source_port,
+    }
+    return again(story, packet, packet.time_ns + int(after_ms * MS), *chunks, **{**back, **fields})
+
+
+@alteration("rfc9260/8.5.1/abort-wrong-tag-ignored", "provoked", "rfc9260/8.5.1/abort-uses-known-tag")
+def abort_astray_taken(story):
+    data, sack = find(story, T.DATA, -1), find(story, T.SACK, -1)
+    remove(story, sack)
+    return answer(story, data, b.abort(reflected=True), tag=data.tag)
+
+
+@alteration("rfc9260/8.5.1/abort-uses-known-tag", "patient")
+def t_bit_without_need(story):
+    tag = find(story, T.DATA, -1).tag
+    abort = find(story, T.ABORT)
+    return change(story, abort, chunks=[b.abort(b.user_initiated_abort(b"enough"), reflected=True)], tag=tag)
+
+
+@alteration(
+    "rfc9260/3.3.2.1/no-address-params-means-single-address",
+    "patient",
+    "rfc9260/5.1.2/destination-in-peer-address-set",
+)
+def another_address(story):
+    return change(story, find(story, T.DATA, -1), destination=B[1])
+
+
+@alteration("rfc9260/1.3/same-port-on-all-addresses", "multihoming")
+def another_port(story):
+    return change(story, find(story, T.SACK, 2), source_port=5001)
+
+
+@alteration("rfc9260/5.3.1/new-tag-after-reestablishment", "blue")
+def the_old_tag_again(story):
+    old, new = find(story, T.INIT, -2), find(story, T.INIT, -1)
+    for packet in [packet for packet in story.packets if packet.tag == 0xAAAA0000 + 36]:
+        change(story, packet, tag=0xAAAA0000 + 35)
+    return change(story, new, chunks=[new.chunks[0][:4] + old.chunks[0][4:8] + new.chunks[0][8:]])
+
+
+@alteration("rfc9260/8.4/ootb-shutdown-ack-reply", "blue")
+def shutdown_ack_without_reply(story):
+    remove(story, find(story, T.SHUTDOWN_COMPLETE, 1))
+    return find(story, T.SHUTDOWN_ACK)
+
+
+@alteration("rfc9260/8.4/ootb-other-abort-reflected", "blue")
+def data_without_reply(story):
+    remove(story, find(story, T.ABORT))
+    return find(story, T.DATA)
+
+
+@alteration("rfc9260/8.4/ootb-other-abort-reflected", "blue")
+def t_bit_missing(story):
+    return change(story, find(story, T.ABORT), chunks=[b.abort()])
+
+
+@alteration("rfc9260/8.4/ootb-shutdown-complete-silent", "blue")
+def shutdown_complete_answered(story):
+    packet = find(story, T.SHUTDOWN_COMPLETE)
+    return answer(story, packet, b.abort(reflected=True), after_ms=0.2)
+
+
+@alteration("rfc9260/8.4/ootb-cookie-ack-silent", "blue")
+def cookie_ack_answered(story):
+    packet = find(story, T.COOKIE_ACK)
+    return answer(story, packet, b.abort(reflected=True), after_ms=0.2)

@@ -97,9 +97,7 @@ def _returned(tlv: bytes) -> bytes:
 
 def provoked() -> Story:
     """One side sends what it must not, and the other does with it what it has to."""
-    story = Story(
-        faults=frozenset({"rfc9260/6.8/crc32c-correct", "rfc9260/8.5/vtag-equals-peer-initiate-tag"})
-    )
+    story = Story(faults=frozenset(PROVOCATIONS))
     two = pair(story, 20)
     two.set_up()
     data = two.data(0, b"damaged")
@@ -112,11 +110,65 @@ def provoked() -> Story:
     two.send(0, b.heartbeat(b"anybody there?"), tag=0x12345678)
     two.send(0, data)
     two.sack(1)
+    two.send(0, b.abort(), tag=0x12345678)
+    story.wait(200)
+    talk(two, b"still here")
+
+    refused = [pair(story, number) for number in (21, 22, 23)]
+    refused[0].sides[0].streams = (10, 0)
+    refused[1].sides[0].listed = [b.parameter(ParameterType.HOST_NAME_ADDRESS, b"a.example\0")]
+    for each in refused[:2]:
+        each.init()
+        each.send(1, b.abort())
+    refused[2].sides[1].streams = (0, 10)
+    refused[2].init()
+    refused[2].init_ack()
+    refused[2].send(0, b.abort())
+    nobody = pair(story, 24)
+    nobody.sides[0].tag = 0
+    nobody.init()
     return linger(story)
 
+
+def blue() -> Story:
+    """Packets out of the blue, of associations that nobody set up or that have ended; ports used again."""
+    story = Story(faults=frozenset({"rfc9260/5.1/handshake-complete", "rfc9260/9.2/shutdown-in-order"}))
+    never = pair(story, 30)
+    never.send(0, b.data(1, b"where are you?"))
+    never.send(1, b.abort(reflected=True), tag=never.sides[1].tag)
+    never.send(0, b.shutdown_complete())
+    closing = pair(story, 31)
+    closing.send(0, b.shutdown_ack())
+    closing.send(1, b.shutdown_complete(reflected=True), tag=closing.sides[1].tag)
+    pair(story, 32).send(0, b.cookie_ack())
+    pair(story, 33).send(0, b.abort())
+    ended = pair(story, 34)
+    ended.set_up()
+    ended.shut_down()
+    story.wait(1000)
+    ended.send(1, b.shutdown_ack())
+    ended.send(0, b.shutdown_complete(reflected=True), tag=ended.sides[0].tag)
+    for number in (35, 36):
+        again = pair(story, number)
+        for side in again.sides:
+            side.port = 5900
+        again.set_up()
+        again.shut_down()
+    return linger(story)
+
+
+PROVOCATIONS = [
+    "rfc9260/3.3.2.1.4/no-hostname-param",
+    "rfc9260/3.3.2/init-stream-counts-nonzero",
+    "rfc9260/3.3.2/initiate-tag-nonzero",
+    "rfc9260/6.8/crc32c-correct",
+    "rfc9260/8.5.1/abort-tag-and-t-bit",
+    "rfc9260/8.5/vtag-equals-peer-initiate-tag",
+]
 
 CAPTURES: dict[str, Callable[[], Story]] = {
     "patient": patient,
     "strange": strange,
     "provoked": provoked,
+    "blue": blue,
 }

@@ -4,8 +4,16 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType, ParameterType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import USER_DATA, first_transmissions, found, with_moved_numbers
-from sctpinspect.tables.associations import ENDPOINT, is_type
+from sctpinspect.rules.exchanges import FLOW, IS_INVALID, answered, reversed_flow, taken_up
+from sctpinspect.rules.queries import (
+    PATIENCE_NS,
+    USER_DATA,
+    chunk_name,
+    first_transmissions,
+    found,
+    with_moved_numbers,
+)
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 BOTH = ["RFC 9260 §3.3.2", "RFC 9260 §3.3.3"]
 
@@ -190,3 +198,56 @@ def param_type_allowed_in_chunk(t: View) -> Judgement:
     actual = pl.format("{} in {}", pl.col("type_name").str.replace_all("_", " "), chunk)
     violations = subjects.filter(~number.is_in(allowed))
     return Judgement(subjects, found(violations, "a parameter of that chunk", actual))
+
+
+@rule(
+    "rfc9260/3.3.2/invalid-init-refused",
+    level=Level.SHOULD,
+    cites=["RFC 9260 §3.3.2", "RFC 9260 §5.1"],
+    to_fail=[Need.NO_SIGN_OF_LOSS],
+)
+def invalid_init_refused(t: View) -> Judgement:
+    """An INIT without streams, or with an a_rwnd below 1500, is refused with ABORT.
+
+    What it checks: that no INIT ACK answers it. Silence is judged by init-is-answered.
+    Why it matters: an association with such values cannot work.
+    What the capture must contain: such an INIT, and the answer. A violation counts only where nothing is seen
+    to be missing.
+    Known exceptions: an INIT with Initiate Tag 0 is judged by zero-initiate-tag-init-silent.
+    References: RFC 9260 §3.3.2; RFC 9260 §5.1.
+    """
+    subjects = answered(
+        t, t.chunks.filter(is_type(ChunkType.INIT) & IS_INVALID & (pl.col("initiate_tag") != 0))
+    )
+    return Judgement(subjects.with_columns(peer()), found(taken_up(subjects), "ABORT", "INIT ACK"))
+
+
+@rule(
+    "rfc9260/3.3.2/zero-initiate-tag-init-silent",
+    level=Level.MUST,
+    cites=["RFC 9260 §3.3.2"],
+    since="RFC 9260",
+)
+def zero_initiate_tag_init_silent(t: View) -> Judgement:
+    """An INIT with Initiate Tag 0 is dropped in silence.
+
+    What it checks: that no INIT ACK or ABORT with tag 0 follows it within half a second, from where it went
+    to where it came from.
+    Why it matters: with tag 0 there is nobody to answer to; whoever sends it wants to see what happens.
+    What the capture must contain: such an INIT.
+    Known exceptions: RFC 4960 wanted an ABORT.
+    References: RFC 9260 §3.3.2.
+    """
+    inits = t.chunks.filter(is_type(ChunkType.INIT) & (pl.col("initiate_tag") == 0))
+    asked = inits.select(
+        *reversed_flow("packet", asked_frame="frame", asked_ns="time_ns"),
+        init_association="association",
+        init_side=peer(),
+    )
+    answers = t.chunks.filter(
+        is_type(ChunkType.INIT_ACK, ChunkType.ABORT) & (pl.col("verification_tag") == 0)
+    ).join_asof(asked, on="packet", by=FLOW, check_sortedness=False)
+    violations = answers.filter(pl.col("time_ns") - pl.col("asked_ns") <= PATIENCE_NS).with_columns(
+        association="init_association", side="init_side", frames=pl.concat_list("asked_frame", "frame")
+    )
+    return Judgement(inits.with_columns(peer()), found(violations, "silence", chunk_name()))

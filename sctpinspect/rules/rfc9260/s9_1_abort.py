@@ -4,12 +4,9 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.exchanges import ends
-from sctpinspect.rules.queries import MILLISECOND, found
+from sctpinspect.rules.exchanges import AT_ONCE_NS, ends
+from sctpinspect.rules.queries import found
 from sctpinspect.tables.associations import is_type
-
-AT_ONCE_NS = 100 * MILLISECOND
-"""So long an endpoint may take to notice an ABORT."""
 
 _REPLIES = [
     ChunkType.ABORT,
