@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import builders as b
 import pytest
+from rules import alterations_data
 from rules.altering import (
     CUMULATIVE_TSN,
     INIT_A_RWND,
@@ -35,7 +36,8 @@ from rules.altering import (
     u16,
     u32,
 )
-from rules.good import CAPTURES, HOSTS, MS, Story, given
+from rules.captures import CAPTURES
+from rules.good import HOSTS, MS, Story, given
 from rules.verdicts import broken, judged
 
 from sctpinspect.journal.digest import digest
@@ -1139,6 +1141,10 @@ def at_the_end_of_the_capture(story):
 @alteration("rfc9260/9.2/shutdown-complete-answers-ack", "one_to_one")
 def at_the_end_of_the_recording(story):
     return end_at(story, T.SHUTDOWN_ACK)
+
+
+for wrong in alterations_data.ALTERATIONS:
+    ALTERATIONS.append(Alteration(*wrong))
 
 
 # ---- the tests

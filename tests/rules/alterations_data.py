@@ -1,0 +1,156 @@
+"""Alterations of good captures that break rules on DATA, acknowledgements, timers and windows."""
+
+from collections.abc import Callable, Sequence
+
+import builders as b
+from rules.altering import (
+    CUMULATIVE_TSN,
+    PPID,
+    SSN,
+    Thing,
+    change,
+    delay,
+    find,
+    index,
+    patch,
+    remove,
+    u16,
+    u32,
+)
+from rules.good import Story
+
+from sctpinspect.protocol import ChunkType
+
+T = ChunkType
+
+Alter = Callable[[Story], Thing | Sequence[Thing]]
+
+ALTERATIONS: list[tuple[str, str, Alter, tuple[str, ...]]] = []
+"""Rule, capture, what alters it and returns what the rule must name, and further rules that see it too."""
+
+
+def alteration(rule: str, capture: str, *also: str) -> Callable[[Alter], Alter]:
+    def add(function: Alter) -> Alter:
+        ALTERATIONS.append((rule, capture, function, also))
+        return function
+
+    return add
+
+
+def sack_after(story: Story, packet: b.Packet) -> b.Packet:
+    """The next SACK after a packet, from the other end."""
+    return next(
+        other
+        for other in story.packets[index(story, packet) :]
+        if other.source == packet.destination and other.chunks[0][0] == T.SACK
+    )
+
+
+# ---- §3.3.1, §6.5: fragments, unordered messages
+
+
+@alteration("rfc9260/3.3.1/fragment-same-ppid", "losses")
+def of_the_last_fragment(story):
+    return patch(story, find(story, T.DATA, 2), PPID, u32(47))
+
+
+@alteration(
+    "rfc9260/3.3.1/fragment-tsn-consecutive",
+    "losses",
+    "rfc9260/6.9/fragment-be-pattern",
+)
+def a_message_between_two_fragments(story):
+    """The whole message after it changes places with the last fragment."""
+    last, other = find(story, T.DATA, 2), find(story, T.DATA, 3)
+    first, second = last.chunks[0], other.chunks[0]
+    swapped = [chunk[:4] + tsn[4:8] + chunk[8:] for chunk, tsn in ((second, first), (first, second))]
+    change(story, last, chunks=swapped[:1])
+    return change(story, other, chunks=swapped[1:])
+
+
+@alteration("rfc9260/6.5/unordered-does-not-use-ssn", "losses", "rfc9260/6.5/ssn-increments")
+def an_ssn_left_out(story):
+    return patch(story, find(story, T.DATA, 5), SSN, u16(2))
+
+
+# ---- §3.3.4, §9.2: what is acknowledged
+
+
+@alteration("rfc9260/3.3.4/sack-initial-cum-tsn", "ended", "rfc9260/9.2/shutdown-cum-tsn-current")
+def in_a_shutdown(story):
+    return patch(story, find(story, T.SHUTDOWN), CUMULATIVE_TSN, u32(88))
+
+
+@alteration("rfc9260/3.3.4/sack-cum-tsn-exact", "losses")
+def less_than_what_was_received(story):
+    late = delay(story, find(story, T.SACK, 6), 30)
+    return patch(story, late, CUMULATIVE_TSN, u32(1006))
+
+
+@alteration("rfc9260/3.3.4/sack-cum-tsn-exact", "losses")
+def more_than_what_was_received(story):
+    """The SACK that reports the gap last."""
+    return change(story, find(story, T.SACK, 9), chunks=[b.sack(1011)])
+
+
+@alteration("rfc9260/9.2/shutdown-cum-tsn-current", "multihoming", "rfc9260/6.2.1/sack-cum-tsn-monotonic")
+def in_a_shutdown_after_data(story):
+    shutdown = find(story, T.SHUTDOWN)
+    return patch(story, shutdown, CUMULATIVE_TSN, u32(1))
+
+
+@alteration("rfc9260/3.3.4/duplicates-truthful", "one_to_one")
+def a_duplicate_that_came_once(story):
+    return change(story, find(story, T.SACK, 1), chunks=[b.sack(7, duplicates=[7])])
+
+
+# ---- §6.2, §6.7: when it is acknowledged
+
+
+@alteration("rfc9260/6.2/sack-every-second-packet", "losses")
+def two_packets_acknowledged_late(story):
+    second = find(story, T.DATA, 7)
+    delay(story, sack_after(story, second), 150)
+    return second
+
+
+@alteration("rfc9260/6.2/duplicate-only-packet-acked-immediately", "losses")
+def a_duplicate_acknowledged_late(story):
+    again = find(story, T.DATA, -2)
+    delay(story, sack_after(story, again), 150)
+    return again
+
+
+@alteration("rfc9260/6.2/i-bit-acked-immediately", "losses")
+def urgent_data_acknowledged_late(story):
+    urgent = find(story, T.DATA, -1)
+    delay(story, sack_after(story, urgent), 150)
+    return urgent
+
+
+@alteration("rfc9260/6.7/gap-reported-immediately", "losses")
+def a_gap_reported_late(story):
+    after = find(story, T.DATA, 9)
+    delay(story, sack_after(story, after), 150)
+    return after
+
+
+@alteration("rfc9260/6.7/no-retransmission-of-acked-data", "losses")
+def the_acknowledgement_did_arrive(story):
+    again = find(story, T.DATA, -2)
+    before = story.packets[index(story, again) - 1]
+    change(story, before, comment=story.packets[0].comment)
+    return again
+
+
+@alteration(
+    "rfc9260/9.2/shutdown-ack-after-own-data-acked", "multihoming", "rfc9260/9.2/shutdown-cum-tsn-current"
+)
+def of_the_peer(story):
+    last = [
+        packet for packet in story.packets if packet.chunks[0][0] == T.SACK and packet.source == "10.1.0.1"
+    ][-1]
+    remove(story, last)
+    shutdown = find(story, T.SHUTDOWN)
+    patch(story, shutdown, CUMULATIVE_TSN, u32(1))
+    return find(story, T.SHUTDOWN_ACK)
