@@ -15,7 +15,14 @@ AT_RECEIVER = (Need.AT_SENDER, Need.COUNTERS)
 
 def unmoved(t: View, rows: pl.LazyFrame) -> pl.LazyFrame:
     """Those of associations whose TSNs only ever grow by one, from the initial one (see `moved_numbers`)."""
-    return rows.join(moved_numbers(t), on="association", how="anti", maintain_order="left")
+    return rows.join(left_out(t), on="association", how="anti", maintain_order="left")
+
+
+def left_out(t: View) -> pl.LazyFrame:
+    """`association` and `reason`: those whose TSNs a RE_CONFIG or FORWARD_TSN may have moved, or whose
+    packets have an unknown fate.
+    """
+    return pl.concat([moved_numbers(t), t.unclear])
 
 
 def at_once(t: View, arrivals: pl.LazyFrame, reason: str) -> Judgement:
@@ -49,7 +56,5 @@ def at_once(t: View, arrivals: pl.LazyFrame, reason: str) -> Judgement:
     return Judgement(
         subjects,
         found(violations, "a SACK at once", actual),
-        pl.concat(
-            [too_short(due.filter(~pl.col("is_told"))), moved_numbers(t).select("association", "reason")]
-        ),
+        pl.concat([too_short(due.filter(~pl.col("is_told"))), left_out(t)]),
     )

@@ -23,11 +23,14 @@ class Progress(NamedTuple):
         `immediate` (one has the I bit) and `answer_frame`, `answer_ns`: of the first thing the receiver
         acknowledged, or ended the association with, from then on.
     transmissions: DATA chunks with what `tables.senders` finds of them.
+    unclear: `association`, `reason`: associations that are left out, for what became of their packets on an
+        impaired link is not known.
     """
 
     acks: pl.DataFrame
     arrivals: pl.DataFrame
     transmissions: pl.DataFrame
+    unclear: pl.DataFrame
 
 
 def progress(tables: Tables[pl.DataFrame]) -> Progress:
@@ -36,20 +39,22 @@ def progress(tables: Tables[pl.DataFrame]) -> Progress:
     acks, arrivals = receivers(known)
     sent = senders(known, tables.chunks["retransmission"])
     of_data = ["type", "tsn", "stream", "payload_length", "is_retransmission", "retransmission"]
-    return Progress(
-        _beside(
-            tables,
-            acks,
-            "type",
-            "type_name",
-            "cumulative_tsn",
-            "gap_block_count",
-            "duplicate_tsn_count",
-            "a_rwnd",
-        ),
-        _with_answers(tables, _beside(tables, arrivals)),
-        _beside(tables, sent, *of_data, "beginning", "ending"),
+    unclear = tables.packets.filter(
+        pl.col("delivery").is_null() & pl.lit(tables.recipe.get("impaired") is True)
     )
+    unclear = unclear.select("association").drop_nulls().unique()
+    ack = ["cumulative_tsn", "gap_block_count", "duplicate_tsn_count", "a_rwnd"]
+    found = {
+        "acks": _beside(tables, acks, "type", "type_name", *ack),
+        "arrivals": _with_answers(tables, _beside(tables, arrivals)),
+        "transmissions": _beside(tables, sent, *of_data, "beginning", "ending"),
+    }
+    kept = {
+        name: rows.join(unclear, on="association", how="anti", maintain_order="left")
+        for name, rows in found.items()
+    }
+    reason = pl.lit("the capture does not say what became of packets on an impaired link")
+    return Progress(**kept, unclear=unclear.with_columns(reason=reason))
 
 
 def _beside(tables: Tables[pl.DataFrame], found: pl.DataFrame, *columns: str) -> pl.DataFrame:

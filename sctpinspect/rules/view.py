@@ -32,7 +32,7 @@ PACKET_COLUMNS = {
 class View:
     """The tables of `tables.schema` as LazyFrames. Packets captured a second time elsewhere are left out.
 
-    acks, arrivals, transmissions: what receivers and senders of DATA knew (see `rules.progress`).
+    acks, arrivals, transmissions, unclear: what receivers and senders of DATA knew (see `rules.progress`).
     sent_messages, received_messages: calls beside what they sent or received (see `rules.messages`).
     end_ns: when the capture ended: at its last packet or, if the sandbox recorded it, when that says so.
     is_whole: whether it has all that its hosts ever sent, so that what is not there was not sent.
@@ -58,6 +58,7 @@ class View:
     acks: pl.LazyFrame
     arrivals: pl.LazyFrame
     transmissions: pl.LazyFrame
+    unclear: pl.LazyFrame
     sent_messages: pl.LazyFrame
     received_messages: pl.LazyFrame
     recipe: dict[str, Any]

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sctpinspect.decode.compiled import compiled
-from sctpinspect.tables.loops import NONE, Flags, Integers, bisect, following_one
+from sctpinspect.tables.loops import NONE, Integers, bisect, following_one
 from sctpinspect.tables.loops_receivers import RACE_NS
 
 _MISSES = 3
@@ -24,8 +24,8 @@ STATES = 11
 SINCE_SENT, SINCE_ADVANCED, SINCE_HEARD, SINCE_ACKED, MISSES, IS_EARLIEST, HAS_EXPIRED, BEYOND, IN_FLIGHT = (
     range(9)
 )
-WINDOW = 9
-OF_DATA = 10
+WINDOW, SINCE_EARLIEST = 9, 10
+OF_DATA = 11
 
 
 @compiled
@@ -34,7 +34,7 @@ def send(
     times_ns: Integers,
     lines: Integers,
     transmissions: Integers,
-    is_timeout: Flags,
+    timeouts: Integers,
     steps: Integers,
     endpoints: Integers,
     begins: Integers,
@@ -56,8 +56,9 @@ def send(
 ) -> None:
     """What senders knew whenever they sent DATA.
 
-    events: in order of time, DATA that is sent (index into lines to is_timeout) and acknowledgements that
+    events: in order of time, DATA that is sent (index into lines to timeouts) and acknowledgements that
     arrive (-1 - index into owners to windows, and block_begins); times_ns: theirs.
+    timeouts: 2: it was sent again by a timer, 1: it may have been, unless it was missed three times; else 0.
     steps, endpoints, totals (bytes of all TSNs up to this one), latest to misses: of the TSNs. begins,
     states: of the endpoints. following, counted: they shorten the way over TSNs that are acknowledged, or
     whose misses need no counting.
@@ -85,8 +86,11 @@ def send(
             of_data[event, SINCE_ACKED] = now_ns - acked_ns[line]
         of_data[event, MISSES] = misses[line]
         of_data[event, WINDOW] = states[owner, _WINDOW]
-        is_earliest = following_one(following, states[owner, _LINE]) == line
+        earliest = following_one(following, states[owner, _LINE])
+        is_earliest = earliest == line
         of_data[event, IS_EARLIEST] = is_earliest
+        if earliest < begins[owner + 1] and sent_ns[earliest] != NONE:
+            of_data[event, SINCE_EARLIEST] = now_ns - sent_ns[earliest]
         before = begins[owner] - 1
         in_flight = _total(totals, top, before) - _total(totals, settled, before) if top > settled else 0
         of_data[event, IN_FLIGHT] = in_flight
@@ -95,7 +99,11 @@ def send(
             if now_ns - states[owner, _OLD_NS] < RACE_NS:
                 edge = max(edge, states[owner, _OLD_EDGE])
             of_data[event, BEYOND] = _total(totals, line, before) - edge if edge != NONE else 0
-        elif is_timeout[event] and is_earliest and latest[line] >= states[owner, _EXPIRED]:
+        elif (
+            timeouts[event] > misses[line] // _MISSES
+            and is_earliest
+            and latest[line] >= states[owner, _EXPIRED]
+        ):
             of_data[event, HAS_EXPIRED] = 1
             states[owner, _EXPIRED], states[owner, _FREED] = event, top
             if states[owner, _EDGE] != NONE:

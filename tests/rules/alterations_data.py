@@ -1,6 +1,7 @@
 """Alterations of good captures that break rules on DATA, acknowledgements, timers and windows."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import builders as b
 from rules.altering import (
@@ -17,7 +18,7 @@ from rules.altering import (
     u16,
     u32,
 )
-from rules.good import Story
+from rules.good import MS, Story
 
 from sctpinspect.protocol import ChunkType
 
@@ -144,7 +145,10 @@ def the_acknowledgement_did_arrive(story):
 
 
 @alteration(
-    "rfc9260/9.2/shutdown-ack-after-own-data-acked", "multihoming", "rfc9260/9.2/shutdown-cum-tsn-current"
+    "rfc9260/9.2/shutdown-ack-after-own-data-acked",
+    "multihoming",
+    "rfc9260/9.2/shutdown-cum-tsn-current",
+    "rfc9260/6.3.3/data-eventually-delivered-or-failed",
 )
 def of_the_peer(story):
     last = [
@@ -154,3 +158,82 @@ def of_the_peer(story):
     shutdown = find(story, T.SHUTDOWN)
     patch(story, shutdown, CUMULATIVE_TSN, u32(1))
     return find(story, T.SHUTDOWN_ACK)
+
+
+# ---- §6.3, §7.2.1, §8, §9.2: timers
+
+
+def sooner(story: Story, packet: b.Packet, ms: float) -> b.Packet:
+    """The packet, and all that came after it, earlier."""
+    return delay(story, packet, -ms)
+
+
+@alteration("rfc9260/6.3.1/rto-min", "losses")
+def half_a_second(story):
+    return sooner(story, find(story, T.DATA, -2), 500)
+
+
+@alteration("rfc9260/6.3.1/rto-max", "silence")
+def more_than_a_minute(story):
+    return delay(story, find(story, T.DATA, 5), 70_000)
+
+
+@alteration("rfc9260/6.3.1/rto-initial", "aborted", "rfc6458/8.1.1/rtoinfo-initial")
+def an_init_repeated_late(story):
+    return delay(story, find(story, T.INIT, 1), 300)
+
+
+@alteration("rfc9260/6.3.3/t3-exponential-backoff", "silence")
+def the_same_time_again(story):
+    return sooner(story, find(story, T.DATA, 4), 900)
+
+
+@alteration("rfc9260/6.3.3/timeout-retransmits-earliest", "silence", "rfc9260/6.3.3/t3-exponential-backoff")
+def the_later_one_first(story):
+    again = find(story, T.DATA, 3)
+    return change(story, again, chunks=again.chunks[1:])
+
+
+@alteration(
+    "rfc9260/6.3.3/data-eventually-delivered-or-failed",
+    "silence",
+    "rfc9260/9.2/shutdown-after-own-data-acked",
+)
+def given_up_in_silence(story):
+    last = find(story, T.DATA, 5)
+    remove(story, sack_after(story, last), last)
+    return find(story, T.DATA, 4)
+
+
+@alteration("rfc9260/7.2.1/one-packet-after-timeout", "silence")
+def two_packets(story):
+    again = find(story, T.DATA, 3)
+    second = replace(again, time_ns=again.time_ns + 30 * MS, chunks=again.chunks[1:])
+    change(story, again, chunks=again.chunks[:1])
+    story.packets.insert(index(story, find(story, T.DATA, 3)) + 1, second)
+    return second
+
+
+@alteration("rfc9260/8.1/association-max-retrans", "silence")
+def once_too_often(story):
+    story.recipe["sysctls"]["association_max_retrans"] = "2"
+    return find(story, T.DATA, 5)
+
+
+@alteration("rfc9260/8.3/hb-interval", "silence")
+def heartbeats_too_soon(story):
+    """Those of the side that retransmits nothing."""
+    story.recipe["sysctls"]["hb_interval"] = "60000"
+    beats = [packet for packet in story.packets if packet.chunks[0][0] == T.HEARTBEAT]
+    return beats[3::2]
+
+
+@alteration("rfc9260/9.2/t2-backoff", "silence")
+def a_shutdown_as_soon_as_before(story):
+    return sooner(story, find(story, T.SHUTDOWN, 2), 900)
+
+
+@alteration("rfc9260/9.2/shutdown-retransmission-limit", "silence", "rfc9260/8.1/association-max-retrans")
+def a_shutdown_too_often(story):
+    story.recipe["sysctls"]["association_max_retrans"] = "1"
+    return find(story, T.SHUTDOWN, 2)

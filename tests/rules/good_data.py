@@ -124,4 +124,33 @@ def losses() -> Story:
     return told
 
 
-CAPTURES: dict[str, Callable[[], Story]] = {"losses": losses}
+def silence() -> Story:
+    """The peer is not reached for a while: time-outs, then HEARTBEATs, at last SHUTDOWNs into the void."""
+    told = story()
+    made = transfer(told, 8301)
+    made.exchange(0, made.data(0, b"hello"))
+    early, late = made.data(0, b"early"), made.data(0, b"late")
+    made.send(0, early, lost=True)
+    made.send(0, late, lost=True)
+    for seconds in (1, 2):
+        told.wait(1000 * seconds)
+        made.send(0, early, late, lost=True)
+    told.wait(4000)
+    made.exchange(0, early, late)
+    for _ in range(4):
+        told.wait(31_000)
+        for side in (0, 1):
+            info = b"from %d" % side + told.clock.to_bytes(8)
+            made.send(side, b.heartbeat(info))
+            told.wait(DELAY_MS)
+            made.send(1 - side, b.heartbeat_ack(info))
+            told.wait(DELAY_MS)
+    for seconds in (1, 2):
+        made.send(0, b.shutdown(add(made.sides[1].tsn, -1)), lost=True)
+        told.wait(1000 * seconds)
+    close(made)
+    told.linger_ns = b.SECOND
+    return told
+
+
+CAPTURES: dict[str, Callable[[], Story]] = {"losses": losses, "silence": silence}

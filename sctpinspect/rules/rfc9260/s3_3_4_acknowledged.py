@@ -4,8 +4,8 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.answers import AT_RECEIVER, unmoved
-from sctpinspect.rules.queries import USER_DATA, beside_peer, found, moved_numbers
+from sctpinspect.rules.answers import AT_RECEIVER, left_out, unmoved
+from sctpinspect.rules.queries import USER_DATA, beside_peer, found
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 from sctpinspect.tables.tsns import steps
 
@@ -44,7 +44,7 @@ def sack_initial_cum_tsn(t: View) -> Judgement:
     )
     violations = subjects.filter(pl.col("off") != 0).with_columns(certain=pl.col("off") < 0)
     actual = pl.format("cumulative TSN ack {} before any DATA", "cumulative_tsn")
-    return Judgement(subjects, found(violations, pl.format("TSN {}", "right"), actual), moved_numbers(t))
+    return Judgement(subjects, found(violations, pl.format("TSN {}", "right"), actual), left_out(t))
 
 
 @rule(
@@ -81,7 +81,7 @@ def inexact(t: View, subjects: pl.LazyFrame) -> Judgement:
     )
     violations = subjects.filter(is_less | is_more)
     actual = pl.format("cumulative TSN ack {}", claimed)
-    return Judgement(subjects, found(violations, expected, actual), moved_numbers(t))
+    return Judgement(subjects, found(violations, expected, actual), left_out(t))
 
 
 @rule(
@@ -109,13 +109,19 @@ def duplicates_truthful(t: View) -> Judgement:
     )
     counted = (
         t.chunks.filter(is_type(*USER_DATA) & pl.col("association").is_not_null())
-        .select("packet", "association", peer(), "tsn")
+        .select(
+            "packet",
+            "association",
+            peer(),
+            "tsn",
+            copies=1 + (pl.col("delivery") == "duplicated").fill_null(False).cast(pl.Int64),
+        )
         .join(subjects.select(*ENDPOINT, "tsn").unique(), on=[*ENDPOINT, "tsn"], how="semi")
         .sort("packet")
-        .with_columns(times=pl.int_range(1, pl.len() + 1).over(*ENDPOINT, "tsn"))
+        .with_columns(times=pl.col("copies").cum_sum().over(*ENDPOINT, "tsn"))
     )
     violations = subjects.join_asof(
         counted, on="packet", by=[*ENDPOINT, "tsn"], check_sortedness=False
     ).filter((pl.col("times") < 2).fill_null(True))
     actual = pl.format("TSN {} reported as duplicate, sent {} times", "tsn", pl.col("times").fill_null(0))
-    return Judgement(subjects, found(violations, "a TSN that was sent twice", actual), moved_numbers(t))
+    return Judgement(subjects, found(violations, "a TSN that was sent twice", actual), left_out(t))
