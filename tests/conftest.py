@@ -7,7 +7,6 @@ import pytest
 from sctpinspect import kernels
 from sctpinspect.protocol import EnvironmentLacks
 
-
 HERE = Path(__file__).parent
 FOLDERS_WITH_KERNELS = {"cli", "kernels", "recorder", "sandbox", "sockets", "test_sample.py"}
 

@@ -4,7 +4,7 @@ import struct
 
 import builders as b
 import pytest
-from rules import alterations_options, alterations_setup, good, good_setup
+from rules import alterations_data, alterations_options, alterations_setup
 from rules.alteration import Alteration, into
 from rules.altering import (
     CUMULATIVE_TSN,
@@ -35,6 +35,7 @@ from rules.altering import (
     u16,
     u32,
 )
+from rules.captures import CAPTURES
 from rules.good import HOSTS, MS, Story, given
 from rules.verdicts import broken, judged
 
@@ -46,8 +47,11 @@ T = ChunkType
 A, B = HOSTS["a"], HOSTS["b"]
 
 
-CAPTURES = good.CAPTURES | good_setup.CAPTURES
-ALTERATIONS: list[Alteration] = [*alterations_options.ALTERATIONS, *alterations_setup.ALTERATIONS]
+ALTERATIONS: list[Alteration] = [
+    *alterations_data.ALTERATIONS,
+    *alterations_options.ALTERATIONS,
+    *alterations_setup.ALTERATIONS,
+]
 
 alteration = into(ALTERATIONS)
 

@@ -56,24 +56,45 @@ def silence_after_close(t: View) -> Judgement:
     to_fail=[Need.AT_SENDER, Need.NO_LOSS],
 )
 def shutdown_after_own_data_acked(t: View) -> Judgement:
-    """SHUTDOWN and SHUTDOWN ACK are sent only when all own DATA is acknowledged.
+    """SHUTDOWN is sent only when all own DATA is acknowledged.
 
-    What it checks: that each DATA sent before the first SHUTDOWN or SHUTDOWN ACK of a side was acknowledged
-    before it.
+    What it checks: that each DATA sent before the first SHUTDOWN of a side was acknowledged before it.
     Why it matters: what is not acknowledged then is lost.
-    What the capture must contain: a SHUTDOWN or SHUTDOWN ACK of a side that sent DATA. A violation counts
-    only in a capture of the sandbox without drops.
+    What the capture must contain: a SHUTDOWN of a side that sent DATA. A violation counts only in a capture
+    of the sandbox without drops.
     Known exceptions: associations with FORWARD_TSN or RE_CONFIG, where DATA may have been given up, are not
     judged.
     References: RFC 9260 §9.2.
     """
+    return _closes_with_all_acknowledged(t, ChunkType.SHUTDOWN)
+
+
+@rule(
+    "rfc9260/9.2/shutdown-ack-after-own-data-acked",
+    level=Level.MUST,
+    cites=["RFC 9260 §9.2"],
+    to_fail=[Need.AT_SENDER, Need.NO_LOSS],
+)
+def shutdown_ack_after_own_data_acked(t: View) -> Judgement:
+    """SHUTDOWN ACK is sent only when all own DATA is acknowledged.
+
+    What it checks: that each DATA sent before the first SHUTDOWN ACK of a side was acknowledged before it.
+    Why it matters: what is not acknowledged then is lost.
+    What the capture must contain: a SHUTDOWN ACK of a side that sent DATA. A violation counts only in a
+    capture of the sandbox without drops.
+    Known exceptions: associations with FORWARD_TSN or RE_CONFIG, where DATA may have been given up, are not
+    judged.
+    References: RFC 9260 §9.2.
+    """
+    return _closes_with_all_acknowledged(t, ChunkType.SHUTDOWN_ACK)
+
+
+def _closes_with_all_acknowledged(t: View, type: ChunkType) -> Judgement:
     abandoning = t.chunks.filter(
         is_type(ChunkType.FORWARD_TSN, ChunkType.I_FORWARD_TSN, ChunkType.RE_CONFIG)
     ).select("association")
     closing = (
-        t.chunks.filter(
-            is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK) & pl.col("association").is_not_null()
-        )
+        t.chunks.filter(is_type(type) & pl.col("association").is_not_null())
         .join(abandoning, on="association", how="anti", maintain_order="left")
         .unique(ENDPOINT, keep="first", maintain_order=True)
         .select(*ENDPOINT, "packet", "frame", "chunk", "type_name")
