@@ -566,3 +566,50 @@ def cookie_of_nobody_accepted(story):
 def stale_cookie_accepted(story):
     error = find(story, T.ERROR)
     return change(story, error, chunks=[b.cookie_ack()])
+
+
+# ---- further
+
+
+@alteration("rfc9260/4/init-not-given-up-early", "nobody")
+def given_up_after_one_repeat(story):
+    remove(story, find(story, T.INIT, 2))
+    return find(story, T.INIT, 1)
+
+
+@alteration("rfc9260/5.1/quiet-between-cookie-echo-and-ack", "multihoming")
+def a_packet_before_cookie_ack(story):
+    echo = find(story, T.COOKIE_ECHO)
+    return insert(story, find(story, T.COOKIE_ACK), b.chunk(T.PAD, bytes(4)), like=echo)
+
+
+@alteration("rfc9260/5.4/path-verification-nonce", "multihoming")
+def nonce_of_4_bytes(story):
+    beat = find(story, T.HEARTBEAT, source=B[1])
+    change(story, find(story, T.HEARTBEAT_ACK, source=A[1]), chunks=[b.heartbeat_ack(b"four")])
+    return change(story, beat, chunks=[b.heartbeat(b"four")])
+
+
+@alteration("rfc9260/5.4/path-verification-nonce", "multihoming", "rfc9260/8.3/hb-ack-sent")
+def nonce_used_again(story):
+    beat = find(story, T.HEARTBEAT, source=B[1])
+    delay(story, beat, 100)
+    again(story, beat, beat.time_ns)
+    return find(story, T.HEARTBEAT, source=B[1])
+
+
+@alteration("rfc9260/6.4/reply-to-source-address", "multihoming")
+def shutdown_ack_on_the_other_path(story):
+    path = {"source": A[1], "destination": B[1]}
+    change(story, find(story, T.SHUTDOWN_COMPLETE), **path)
+    return change(story, find(story, T.SHUTDOWN_ACK), source=B[1], destination=A[1])
+
+
+@alteration("rfc9260/9.1/user-abort-cause", "aborted", "rfc6458/5.3.4/snd-abort")
+def abort_without_a_cause(story):
+    return change(story, find(story, T.ABORT), chunks=[b.abort()])
+
+
+@alteration("rfc9260/9.1/user-abort-cause", "ended")
+def abort_without_a_cause_by_close(story):
+    return change(story, find(story, T.ABORT), chunks=[b.abort()])

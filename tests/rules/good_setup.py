@@ -284,6 +284,22 @@ def cookies() -> Story:
     return linger(story)
 
 
+def nobody() -> Story:
+    """Nobody is at the address of the peer."""
+    story = Story(faults=frozenset({"rfc9260/5.1/init-is-answered"}))
+    alone = pair(story, 70)
+    init = {"sinit_num_ostreams": 10, "sinit_max_instreams": 0, "sinit_max_attempts": 2}
+    story.calls_only("a", 70, "socket", family="AF_INET", type="SOCK_STREAM")
+    story.calls_only("a", 70, "setsockopt", level="IPPROTO_SCTP", option="SCTP_INITMSG", value=init)
+    called = {"address": alone.sides[1].addresses[0], "port": alone.sides[1].port}
+    with story.call("a", 70, "connect", alone.sides[0].port, "ETIMEDOUT", **called):
+        for pause in (1000, 2000, 4000):
+            alone.init()
+            story.wait(pause)
+    story.calls_only("a", 70, "close", alone.sides[0].port)
+    return linger(story)
+
+
 PROVOCATIONS = [
     "rfc9260/3.3.2.1.4/no-hostname-param",
     "rfc9260/3.3.2/init-stream-counts-nonzero",
@@ -301,4 +317,5 @@ CAPTURES: dict[str, Callable[[], Story]] = {
     "restarts": restarts,
     "collision": collision,
     "cookies": cookies,
+    "nobody": nobody,
 }
