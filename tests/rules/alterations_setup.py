@@ -7,6 +7,7 @@ import builders as b
 from rules.alteration import Alteration, into
 from rules.altering import (
     INIT_TSN,
+    SSN,
     append,
     change,
     delay,
@@ -440,3 +441,168 @@ def shutdown_complete_answered(story):
 def cookie_ack_answered(story):
     packet = find(story, T.COOKIE_ACK)
     return answer(story, packet, b.abort(reflected=True), after_ms=0.2)
+
+
+# ---- handshakes of associations that are there already
+
+
+def retag(story, packet: b.Packet, tag: bytes) -> b.Packet:
+    """The INIT or INIT ACK with another Initiate Tag."""
+    return patch(story, packet, 4, tag)
+
+
+@alteration("rfc9260/5.2.1/collision-init-ack-same-parameters", "collision")
+def another_mis(story):
+    return patch(story, find(story, T.INIT_ACK), 14, u16(9))
+
+
+@alteration("rfc9260/5.2.1/collision-init-ack-same-parameters", "collision")
+def another_tsn_in_the_init_ack(story):
+    return patch(story, find(story, T.INIT_ACK, 1), INIT_TSN, u32(9))
+
+
+@alteration(
+    "rfc9260/5.2.1/collision-one-association",
+    "collision",
+    "rfc9260/8.5/vtag-equals-peer-initiate-tag",
+    "rfc9260/8.5/wrong-vtag-ignored",
+)
+def data_of_another_association(story):
+    return change(story, find(story, T.DATA, 1), tag=0xBBBB7777)
+
+
+@alteration("rfc9260/5.2.2/unexpected-init-new-tag", "cookies", "rfc9260/5.3.1/new-tag-after-reestablishment")
+def the_tag_told_to_a_stranger(story):
+    return retag(story, find(story, T.INIT_ACK, -1), u32(0xBBBB0000 + 62))
+
+
+@alteration("rfc9260/5.2.2/restart-with-new-address-refused", "restarts")
+def new_address_accepted(story):
+    packet = find(story, T.ABORT)
+    fields = {"tag": 0xBBBB1111, "tsn": 5}
+    return change(story, packet, chunks=[b.init_ack(b.state_cookie(COOKIE), **fields)])
+
+
+@alteration(
+    "rfc9260/5.2.2/unexpected-init-keeps-association", "restarts", "rfc9260/8.5.1/abort-uses-known-tag"
+)
+def association_lost_by_an_init(story):
+    data = find(story, T.DATA, 2)
+    sack = find(story, T.SACK, 2)
+    abort = insert(story, sack, b.abort(reflected=True), tag=data.tag)
+    remove(story, sack)
+    return abort
+
+
+@alteration("rfc9260/5.2.3/unexpected-init-ack-ignored", "cookies")
+def both_cookies_echoed(story):
+    echo = find(story, T.COOKIE_ECHO, -2)
+    return again(story, echo, echo.time_ns + MS // 4, b.cookie_echo(bytes([4]) * 40))
+
+
+@alteration("rfc9260/5.2.4/duplicate-cookie-echo-reacked", "restarts")
+def duplicate_without_answer(story):
+    remove(story, find(story, T.COOKIE_ACK, 2))
+    return find(story, T.COOKIE_ECHO, 2)
+
+
+@alteration("rfc9260/5.2.4/restart-resets-state", "restarts", "rfc9260/6.5/ssn-starts-at-zero")
+def ssn_goes_on(story):
+    patch(story, find(story, T.DATA, 4), SSN, u16(4))
+    return patch(story, find(story, T.DATA, 3), SSN, u16(3))
+
+
+@alteration("rfc9260/5.2.4/restart-resets-state", "restarts")
+def old_tag_goes_on(story):
+    old = find(story, T.SACK, 2)
+    return again(story, old, find(story, T.SHUTDOWN).time_ns - 300 * MS)
+
+
+@alteration("rfc9260/9.2/init-in-shutdown-ack-sent", "restarts")
+def init_answered_while_closing(story):
+    packet = find(story, T.SHUTDOWN_ACK, -1)
+    fields = {"tag": 0xBBBB4444, "tsn": 5}
+    chunk = b.init_ack(b.state_cookie(COOKIE), **fields)
+    return change(story, packet, chunks=[chunk], tag=0xAAAA4444)
+
+
+@alteration("rfc9260/5.2.6/stale-cookie-reaction", "cookies")
+def stale_cookie_again(story):
+    echo = find(story, T.COOKIE_ECHO)
+    return again(story, echo, echo.time_ns + 200 * MS)
+
+
+@alteration("rfc9260/5.2.6/stale-cookie-reaction", "cookies")
+def init_for_nothing(story):
+    error, init = find(story, T.ERROR, -1), find(story, T.INIT, -2)
+    return again(story, init, error.time_ns + MS // 5)
+
+
+@alteration(
+    "rfc9260/5.1.5/cookie-echo-data-acked-at-once", "cookies", "rfc9260/5.1/first-data-acked-immediately"
+)
+def sack_for_the_data_late(story):
+    delay(story, find(story, T.DATA, 1), 300)
+    packet = find(story, T.COOKIE_ACK)
+    change(story, packet, chunks=packet.chunks[:1])
+    again(story, packet, packet.time_ns + 190 * MS, packet.chunks[1])
+    return find(story, T.DATA)
+
+
+@alteration("rfc9260/5.1.5/invalid-cookie-silent", "cookies")
+def cookie_of_nobody_accepted(story):
+    echo = find(story, T.COOKIE_ECHO, 1)
+    return answer(story, echo, b.cookie_ack(), tag=0xAAAA0000 + 60)
+
+
+@alteration("rfc9260/5.1.5/stale-cookie-reported", "cookies", "rfc9260/5.3.1/new-tag-after-reestablishment")
+def stale_cookie_accepted(story):
+    error = find(story, T.ERROR)
+    return change(story, error, chunks=[b.cookie_ack()])
+
+
+# ---- further
+
+
+@alteration("rfc9260/4/init-not-given-up-early", "nobody")
+def given_up_after_one_repeat(story):
+    remove(story, find(story, T.INIT, 2))
+    return find(story, T.INIT, 1)
+
+
+@alteration("rfc9260/5.1/quiet-between-cookie-echo-and-ack", "multihoming")
+def a_packet_before_cookie_ack(story):
+    echo = find(story, T.COOKIE_ECHO)
+    return insert(story, find(story, T.COOKIE_ACK), b.chunk(T.PAD, bytes(4)), like=echo)
+
+
+@alteration("rfc9260/5.4/path-verification-nonce", "multihoming")
+def nonce_of_4_bytes(story):
+    beat = find(story, T.HEARTBEAT, source=B[1])
+    change(story, find(story, T.HEARTBEAT_ACK, source=A[1]), chunks=[b.heartbeat_ack(b"four")])
+    return change(story, beat, chunks=[b.heartbeat(b"four")])
+
+
+@alteration("rfc9260/5.4/path-verification-nonce", "multihoming", "rfc9260/8.3/hb-ack-sent")
+def nonce_used_again(story):
+    beat = find(story, T.HEARTBEAT, source=B[1])
+    delay(story, beat, 100)
+    again(story, beat, beat.time_ns)
+    return find(story, T.HEARTBEAT, source=B[1])
+
+
+@alteration("rfc9260/6.4/reply-to-source-address", "multihoming")
+def shutdown_ack_on_the_other_path(story):
+    path = {"source": A[1], "destination": B[1]}
+    change(story, find(story, T.SHUTDOWN_COMPLETE), **path)
+    return change(story, find(story, T.SHUTDOWN_ACK), source=B[1], destination=A[1])
+
+
+@alteration("rfc9260/9.1/user-abort-cause", "aborted", "rfc6458/5.3.4/snd-abort")
+def abort_without_a_cause(story):
+    return change(story, find(story, T.ABORT), chunks=[b.abort()])
+
+
+@alteration("rfc9260/9.1/user-abort-cause", "ended")
+def abort_without_a_cause_by_close(story):
+    return change(story, find(story, T.ABORT), chunks=[b.abort()])

@@ -157,6 +157,149 @@ def blue() -> Story:
     return linger(story)
 
 
+def cookie_of(number: int) -> bytes:
+    return bytes([number]) * 40
+
+
+def set_up_with(two: Association, cookie: bytes, *, side: int = 0) -> None:
+    """INIT ACK, COOKIE ECHO and COOKIE ACK of a handshake that a side began."""
+    own, other = two.sides[side], two.sides[1 - side]
+    answer_init(two, own.tag, other.tag, other.tsn, cookie, side=1 - side)
+    two.send(side, b.cookie_echo(cookie))
+    two.send(1 - side, b.cookie_ack())
+
+
+def ask(two: Association, tag: int, tsn: int, *listed: bytes, side: int = 0, inbound: int = 65_535) -> None:
+    """An INIT of a side."""
+    two.send(side, b.init(*listed, tag=tag, tsn=tsn, outbound=10, inbound=inbound), tag=0)
+
+
+def answer_init(
+    two: Association, asked_tag: int, tag: int, tsn: int, cookie: bytes, *, side: int = 1
+) -> None:
+    """An INIT ACK of a side."""
+    listed = two.sides[side].listed
+    chunk = b.init_ack(b.state_cookie(cookie), *listed, tag=tag, tsn=tsn, outbound=10, inbound=65_535)
+    two.send(side, chunk, tag=asked_tag)
+
+
+def restarts() -> Story:
+    """INITs for an association that is there: one adds an address, one leads nowhere, one restarts it."""
+    story = Story(faults=frozenset({"rfc9260/5.1/cookie-echo-follows-init-ack"}))
+    two = pair(story, 40, addresses=2)
+    two.set_up()
+    two.heartbeats()
+    talk(two, b"before")
+    story.wait(100)
+    client, server = two.sides
+    ask(two, 0xAAAA1111, 7000, b.address_parameter("10.9.0.1"))
+    two.send(1, b.abort(b.cause(CauseCode.RESTART_OF_AN_ASSOCIATION_WITH_NEW_ADDRESSES)), tag=0xAAAA1111)
+    talk(two, b"still there")
+    ask(two, 0xAAAA2222, 7500)
+    answer_init(two, 0xAAAA2222, 0xBBBB2222, 1, cookie_of(2))
+    talk(two, b"and still")
+    story.wait(100)
+    # now the client has forgotten all of it
+    client.tag, client.tsn, server.tag = 0xAAAA3333, 8000, 0xBBBB3333
+    client.ssns.clear()
+    ask(two, client.tag, client.tsn, *client.listed)
+    set_up_with(two, cookie_of(3))
+    two.send(0, b.cookie_echo(cookie_of(3)))  # the COOKIE ACK was late
+    two.send(1, b.cookie_ack())
+    two.heartbeats()
+    talk(two, b"anew", b"and on")
+    story.wait(600)
+    two.shut_down()
+
+    closing = pair(story, 41)
+    closing.set_up()
+    closing.send(0, b.shutdown(closing.sides[1].tsn - 1))
+    closing.send(1, b.shutdown_ack())
+    story.wait(100)
+    ask(closing, 0xAAAA4444, 1)
+    closing.send(1, b.shutdown_ack())
+    closing.send(0, b.shutdown_complete())
+    return linger(story)
+
+
+def collision() -> Story:
+    """Both sides send an INIT at the same time."""
+    story = Story()
+    two = pair(story, 50)
+    client, server = two.sides
+    ask(two, client.tag, client.tsn)
+    ask(two, server.tag, server.tsn, side=1)
+    answer_init(two, client.tag, server.tag, server.tsn, cookie_of(1))
+    answer_init(two, server.tag, client.tag, client.tsn, cookie_of(2), side=0)
+    two.send(0, b.cookie_echo(cookie_of(1)))
+    two.send(1, b.cookie_echo(cookie_of(2)))
+    two.send(1, b.cookie_ack())
+    two.send(0, b.cookie_ack())
+    story.wait(600)
+    talk(two, b"one", b"association")
+    two.shut_down()
+    return linger(story)
+
+
+def cookies() -> Story:
+    """Cookies that are too old, or came twice."""
+    story = Story(
+        faults=frozenset({"rfc9260/3.3.11/cookie-echo-exact", "rfc9260/5.1/cookie-echo-follows-init-ack"})
+    )
+    story.recipe["sysctls"]["valid_cookie_life"] = "5000"
+    two = pair(story, 60)
+    client, server = two.sides
+    story.calls_only("b", 60, "socket", family="AF_INET", type="SOCK_SEQPACKET")
+    story.calls_only("b", 60, "bind", server.port, address=server.addresses[0], port=server.port)
+    story.calls_only("b", 60, "listen", server.port, backlog=5)
+    ask(two, client.tag, client.tsn)
+    answer_init(two, client.tag, server.tag, server.tsn, cookie_of(1))
+    story.wait(7000)
+    two.send(0, b.cookie_echo(cookie_of(1)))
+    two.send(1, b.error(b.cause(CauseCode.STALE_COOKIE, bytes(4))))
+    ask(two, client.tag, client.tsn)
+    answer_init(two, client.tag, server.tag, server.tsn, cookie_of(2))
+    two.send(0, b.cookie_echo(cookie_of(9)))  # of nobody
+    story.wait(600)
+    two.send(0, b.cookie_echo(cookie_of(2)), two.data(0, b"hello"))
+    two.send(1, b.cookie_ack(), b.sack(client.tsn - 1))
+    talk(two, b"and more")
+    twice = pair(story, 61)
+    for number in (3, 4):
+        ask(twice, twice.sides[0].tag, twice.sides[0].tsn)
+        answer_init(twice, twice.sides[0].tag, twice.sides[1].tag, twice.sides[1].tsn, cookie_of(number))
+        if number == 3:
+            story.wait(100)
+    twice.send(0, b.cookie_echo(cookie_of(3)))
+    twice.send(1, b.cookie_ack())
+    talk(twice, b"once")
+    late = pair(story, 62)
+    late.set_up()
+    story.wait(600)
+    late.send(1, b.error(b.cause(CauseCode.STALE_COOKIE, bytes(4))))
+    talk(late, b"never mind")
+    story.wait(600)
+    ask(late, 0xAAAA5555, 1)
+    answer_init(late, 0xAAAA5555, 0xBBBB5555, 1, cookie_of(5))
+    return linger(story)
+
+
+def nobody() -> Story:
+    """Nobody is at the address of the peer."""
+    story = Story(faults=frozenset({"rfc9260/5.1/init-is-answered"}))
+    alone = pair(story, 70)
+    init = {"sinit_num_ostreams": 10, "sinit_max_instreams": 0, "sinit_max_attempts": 2}
+    story.calls_only("a", 70, "socket", family="AF_INET", type="SOCK_STREAM")
+    story.calls_only("a", 70, "setsockopt", level="IPPROTO_SCTP", option="SCTP_INITMSG", value=init)
+    called = {"address": alone.sides[1].addresses[0], "port": alone.sides[1].port}
+    with story.call("a", 70, "connect", alone.sides[0].port, "ETIMEDOUT", **called):
+        for pause in (1000, 2000, 4000):
+            alone.init()
+            story.wait(pause)
+    story.calls_only("a", 70, "close", alone.sides[0].port)
+    return linger(story)
+
+
 PROVOCATIONS = [
     "rfc9260/3.3.2.1.4/no-hostname-param",
     "rfc9260/3.3.2/init-stream-counts-nonzero",
@@ -171,4 +314,8 @@ CAPTURES: dict[str, Callable[[], Story]] = {
     "strange": strange,
     "provoked": provoked,
     "blue": blue,
+    "restarts": restarts,
+    "collision": collision,
+    "cookies": cookies,
+    "nobody": nobody,
 }

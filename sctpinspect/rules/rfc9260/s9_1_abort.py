@@ -2,11 +2,12 @@
 
 import polars as pl
 
-from sctpinspect.protocol import ChunkType
+from sctpinspect.protocol import CauseCode, ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.exchanges import AT_ONCE_NS, ends
+from sctpinspect.rules.calls import SOCKET, argument, ending, first_since, flagged, number, succeeded
+from sctpinspect.rules.exchanges import AT_ONCE_NS, ends, with_cause
 from sctpinspect.rules.queries import found
-from sctpinspect.tables.associations import is_type
+from sctpinspect.tables.associations import ENDPOINT, is_type
 
 _REPLIES = [
     ChunkType.ABORT,
@@ -44,3 +45,50 @@ def abort_ends_association(t: View) -> Judgement:
     )
     actual = pl.format("a packet after the ABORT in frame {}", "end_frame")
     return Judgement(aborted, found(violations, "silence", actual))
+
+
+@rule(
+    "rfc9260/9.1/user-abort-cause",
+    level=Level.SHOULD,
+    cites=["RFC 9260 §9.1", "RFC 9260 §3.3.10.12"],
+    needs=[Need.HANDSHAKE],
+    to_fail=[Need.NO_LOSS],
+)
+def user_abort_cause(t: View) -> Judgement:
+    """An ABORT that the user asked for says so.
+
+    What it checks: that the ABORT after a send with SCTP_ABORT, or after close() with a linger time of 0, has
+    the cause User-Initiated Abort.
+    Why it matters: the peer's user can tell it from a fault of the protocol.
+    What the capture must contain: the journal, and the ABORT.
+    Known exceptions: none.
+    References: RFC 9260 §9.1; RFC 9260 §3.3.10.12.
+    """
+    aborts = t.chunks.filter(is_type(ChunkType.ABORT) & pl.col("association").is_not_null()).select(
+        *ENDPOINT, "packet", "frame", "chunk", "time_ns"
+    )
+    sends = t.calls.filter(
+        flagged("SCTP_ABORT") & pl.col("errno").is_null() & pl.col("association").is_not_null()
+    ).select(*ENDPOINT, "call", "start_ns")
+    option = succeeded(t, "setsockopt").filter(pl.col("option") == "SO_LINGER")
+    at_once = option.unique(SOCKET, keep="last", maintain_order=True).filter(
+        (number(argument("value.l_onoff")) > 0) & (number(argument("value.l_linger")) == 0)
+    )
+    closes = ending(t, succeeded(t, "close").join(at_once, on=SOCKET, how="semi", maintain_order="left"))
+    by_close = closes.filter(pl.col("said") == "ABORT").select(*ENDPOINT, "call", "frame", "chunk")
+    asked = pl.concat(
+        [
+            first_since(sends, aborts, "time_ns", ENDPOINT).select(*ENDPOINT, "call", "frame", "chunk"),
+            by_close,
+        ]
+    )
+    subjects = asked.join(
+        aborts.select(*ENDPOINT, "frame", "chunk", "packet"), on=[*ENDPOINT, "frame", "chunk"]
+    ).unique(["packet", "chunk"], keep="first", maintain_order=True)
+    violations = subjects.join(
+        with_cause(t, CauseCode.USER_INITIATED_ABORT),
+        on=["packet", "chunk"],
+        how="anti",
+        maintain_order="left",
+    )
+    return Judgement(subjects, found(violations, "the cause User-Initiated Abort", "an ABORT without it"))

@@ -5,7 +5,8 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.exchanges import ends
-from sctpinspect.rules.queries import PATIENCE_NS, USER_DATA, found, unanswered
+from sctpinspect.rules.queries import PATIENCE_NS, USER_DATA, either, found, unanswered
+from sctpinspect.rules.set_up import by_reply, unexpected_inits, with_reply
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 _REPLIES = [
@@ -205,4 +206,36 @@ def shutdown_in_order(t: View) -> Judgement:
         answers.filter(~is_told).select(
             "association", reason=pl.lit("the capture may lack what is answered")
         ),
+    )
+
+
+@rule(
+    "rfc9260/9.2/init-in-shutdown-ack-sent",
+    level=Level.SHOULD,
+    cites=["RFC 9260 §9.2"],
+    to_fail=[Need.AT_SENDER, Need.DELIVERY],
+)
+def init_in_shutdown_ack_sent(t: View) -> Judgement:
+    """An INIT that comes after the SHUTDOWN ACK is answered with SHUTDOWN ACK again.
+
+    What it checks: that no INIT ACK answers an INIT for an association that the endpoint is about to close,
+    until SHUTDOWN COMPLETE or ABORT ends it.
+    Why it matters: the SHUTDOWN COMPLETE was lost; the old association has to be closed before a new one.
+    What the capture must contain: a SHUTDOWN ACK, then an INIT, and the answer. A violation counts only in a
+    capture of the sandbox without impairment.
+    Known exceptions: silence is no violation.
+    References: RFC 9260 §9.2.
+    """
+    inits = unexpected_inits(t).filter("is_closing")
+    again = t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK)).select(
+        "packet", live="association", live_side="side", again="packet"
+    )
+    resent = (
+        inits.sort("packet")
+        .join_asof(again, on="packet", by=["live", "live_side"], strategy="forward", check_sortedness=False)
+        .drop_nulls("again")
+    )
+    violations = by_reply(with_reply(t, inits).filter(pl.col("reply_type") == "INIT_ACK"))
+    return Judgement(
+        either(resent.with_columns(peer()), violations), found(violations, "SHUTDOWN ACK", "INIT ACK")
     )
