@@ -48,9 +48,12 @@ def server(host):
         listener.listen()
         host.signal("listening")
         with listener.accept() as sock:
-            while (message := receive(host, sock)).data:
-                answer = SndInfo(snd_sid=message.stream, snd_ppid=message.ppid)
-                sock.sctp_sendv(b"OK", info=[answer])
+            host.wait_for("all sent")
+            for _ in range(MESSAGES):
+                message = receive(host, sock)
+                sock.sctp_sendv(b"OK", info=[SndInfo(snd_sid=message.stream, snd_ppid=message.ppid)])
+            host.signal("all answered")
+            assert not receive(host, sock).data  # the client has closed
 
 
 def client(host):
@@ -62,6 +65,8 @@ def client(host):
         sock.connect(host.peer.addresses[0], PORT)
         for number in range(MESSAGES):
             sock.sctp_sendv(f"DATA {number}".encode(), info=[SndInfo(snd_sid=number, snd_ppid=PPID)])
+        host.signal("all sent")
+        host.wait_for("all answered")
         for _ in range(MESSAGES):
             receive(host, sock)
 
