@@ -247,11 +247,22 @@ class UsrsctpSocket(Socket):
     def _is_foreign(self, address: str) -> bool:
         return False  # usrsctp sees every address as it is given
 
-    def _missing(self, *_arguments: Any, **_keywords: Any) -> NoReturn:
-        raise UsageError(
-            "usrsctp has no such call; for messages it has sctp_sendv() and sctp_recvv(), for addresses"
-            " sctp_getladdrs() and sctp_getpaddrs()"
-        )
+    def settimeout(self, seconds: float | None) -> None:
+        """usrsctp has no time-outs. Raises UsageError."""
+        _missing()
 
-    send = sendmsg = sctp_sendmsg = recv = recvmsg = sctp_recvmsg = _missing
-    getsockname = getpeername = settimeout = _missing
+
+def _missing(*_arguments: Any, **_keywords: Any) -> NoReturn:
+    raise UsageError(
+        "usrsctp has no such call; for messages it has sctp_sendv() and sctp_recvv(), for addresses"
+        " sctp_getladdrs() and sctp_getpaddrs()"
+    )
+
+
+MISSING_CALLS = (
+    *("send", "sendmsg", "sctp_sendmsg", "recv", "recvmsg", "sctp_recvmsg"),
+    *("getsockname", "getpeername"),
+)
+"""Calls of RFC 6458 that the stack does not have: they raise UsageError."""
+for _name in MISSING_CALLS:
+    setattr(UsrsctpSocket, _name, _missing)
