@@ -13,7 +13,12 @@ capture: .venv/.ready
 
 test: lint .venv/.tools
 	$(BIN)/python -m sctpinspect.tables.prepare
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest -m kernel
+	$(BIN)/python -m pytest -m "not kernel" --numprocesses auto
+endif
 
 bench: .venv/.tools
 	$(BIN)/python benchmarks/decode.py $(ARGS)

@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     open_standard_streams()
     if arguments is None and hasattr(signal, "SIGPIPE"):  # a program in a pipe: who reads no further ends it
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was recorded is kept
     try:
         app(arguments, prog_name="sctpinspect")
     except SctpInspectError as error:
@@ -99,11 +100,13 @@ def capture(
     scenario: Annotated[list[str] | None, typer.Argument(metavar="[SCENARIO[:VARIANT]]...")] = None,
     kernel: Annotated[str, typer.Option(metavar="auto|host|uml", help="Whose SCTP to use.")] = "auto",
     out: Annotated[str | None, typer.Option(metavar="FILE|DIRECTORY", help="Where the captures go.")] = None,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Run all scenarios in all variants.")] = False,
     list_them: Annotated[bool, typer.Option("--list", help="List the scenarios and their variants.")] = False,
 ) -> None:
     """Run scenarios on a real kernel, record and judge them.
 
     Without a name it runs sample/multihoming. A capture goes to captures/FAMILY/NAME[-VARIANT].pcapng.
+    Several run side by side in one kernel.
     """
     from sctpinspect import scenarios
 
@@ -111,31 +114,38 @@ def capture(
         return list_scenarios()
     if sys.platform != "linux":
         raise EnvironmentLacks("recording needs Linux; captures can be read and judged here")
-    chosen = [scenarios.parse(text) for text in scenario or [scenarios.DEFAULT]]
-    targets = [target(name, variant, out, alone=len(chosen) == 1) for name, variant in chosen]
+    if all_of_them and scenario:
+        raise UsageError("--all takes no scenario beside it; leave out the one or the other")
+    named = [scenarios.parse(text) for text in scenario or [scenarios.DEFAULT]]
+    chosen = list(scenarios.all_variants() if all_of_them else dict.fromkeys(named))
 
-    from sctpinspect.report.lines import emit, line
-    from sctpinspect.sandbox.record import record
+    from sctpinspect.report.lines import emit, line, write
+    from sctpinspect.sandbox.record import Run, record_all
 
-    status = 0
-    for (name, variant), file in zip(chosen, targets, strict=True):
-        quoted = shlex.quote(str(file))
-        not_judged = f"recorded as {file}, not judged; `sctpinspect verify {quoted}` judges it"
-        try:
-            with unless_replaced(file, not_judged):
-                with progress(f"running {name}") as say:
-                    record(name, variant, kernel, file, say, get_ready)
+    alone = len(chosen) == 1
+    runs = [Run(name, variant, target(name, variant, out, alone)) for name, variant in chosen]
+    files = [run.out for run in runs]
+    ends, status = Counter[str](), 0
+    with telling_of_those_not_judged(files):
+        with progress("running") as say:
+            failed = record_all(runs, kernel, say, get_ready)
+        while files:
+            file = files[0]
+            if file in failed:
+                complain(failed[file])
+                ends["failed"] += 1
+                status = max(status, failed[file].exit_status)
+            else:
                 found, verdict = judge(str(file))
-                print_verdict(str(file), found, verdict)
-        except (UsageError, EnvironmentLacks, Interrupted):
-            raise  # it is meant for, or would meet, the other scenarios too
-        except SctpInspectError as error:
-            complain(error)
-            status = max(status, error.exit_status)
-            continue
-        hint = f"Calls and packets side by side: sctpinspect show {quoted} --ladder"
-        emit([line(), line((hint, "dim")), line()])
-        status = max(status, exit_status(str(file), found, verdict))
+                ends[print_verdict(str(file), found, verdict)] += 1
+                write("\n")
+                status = max(status, exit_status(str(file), found, verdict))
+            files.pop(0)
+    if not alone:
+        tell_ends(len(runs), ends)
+    elif not failed:
+        hint = f"Calls and packets side by side: sctpinspect show {shlex.quote(str(file))} --ladder"
+        emit([line((hint, "dim")), line()])
     raise typer.Exit(status)
 
 
@@ -179,8 +189,8 @@ def verify(
                 suites.append(junit.suite(file, found, verdict, at_least))
         status = max(status, exit_status(file, found, verdict, fail_on))
     if format is Format.text and len(files) > 1:
-        told = ", ".join(f"{times} {end}" for end, times in sorted(ends.items()))
-        write(f"\n{len(files)} captures: {told}\n")
+        write("\n")
+        tell_ends(len(files), ends)
     elif format is Format.json:
         write(f"{verdict_json.document(captures)}\n")
     elif format is Format.junit:
@@ -327,6 +337,14 @@ def print_verdict(file: str, found: "Capture", verdict: "Verdict") -> str:
     return text.overall(found, verdict)
 
 
+def tell_ends(captures: int, ends: Counter[str]) -> None:
+    """The last line after several verdicts: how many ended how."""
+    from sctpinspect.report.lines import write
+
+    told = ", ".join(f"{times} {end}" for end, times in sorted(ends.items()))
+    write(f"{captures} captures: {told}\n")
+
+
 def list_scenarios() -> None:
     """One line per scenario, and one for its variants."""
     from sctpinspect import scenarios
@@ -372,22 +390,25 @@ def salvage() -> None:
 
 
 @contextmanager
-def unless_replaced(file: Path, told: str) -> Iterator[None]:
-    """Lets Ctrl-C in the body say `told` if the body has put another file in the place of `file` before."""
+def telling_of_those_not_judged(files: list[Path]) -> Iterator[None]:
+    """Lets Ctrl-C in the body say which of the files that are still in the list the body has replaced."""
 
-    def identity() -> tuple[int, ...]:
+    def identity(file: Path) -> tuple[int, ...]:
         with suppress(OSError):
             facts = file.stat()
             return facts.st_dev, facts.st_ino, facts.st_mtime_ns
         return ()
 
-    before = identity()
+    before = {file: identity(file) for file in files}
     try:
         yield
     except (KeyboardInterrupt, Interrupted):
-        if identity() == before:
+        recorded = [str(file) for file in files if identity(file) != before[file]]
+        if not recorded:
             raise
-        raise Interrupted(f"interrupted: {told}") from None
+        told, them = ", ".join(recorded), "it" if len(recorded) == 1 else "them"
+        command = f"sctpinspect verify {shlex.join(recorded)}"
+        raise Interrupted(f"interrupted: recorded as {told}, not judged; `{command}` judges {them}") from None
 
 
 @contextmanager

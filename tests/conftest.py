@@ -1,9 +1,21 @@
 """Kernels to run in; where a machine can have none, tests that need one are skipped with what it lacks."""
 
+from pathlib import Path
+
 import pytest
 
 from sctpinspect import kernels
 from sctpinspect.protocol import EnvironmentLacks
+
+HERE = Path(__file__).parent
+FOLDERS_WITH_KERNELS = {"cli", "kernels", "recorder", "sandbox", "sockets", "test_sample.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of the folders that run a kernel, for these are to run one after another."""
+    for item in items:
+        if FOLDERS_WITH_KERNELS & set(item.path.relative_to(HERE).parts):
+            item.add_marker("kernel")
 
 
 def chosen(name: str) -> kernels.Kernel:

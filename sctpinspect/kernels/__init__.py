@@ -4,7 +4,7 @@ import sys
 
 from sctpinspect.kernels import debian, usrsctp
 from sctpinspect.kernels.doctor import Fact, facts
-from sctpinspect.kernels.kernel import Kernel, KernelFailed, Outcome, TimeLimit
+from sctpinspect.kernels.kernel import Kernel, KernelFailed, Outcome, TimeLimit, tail
 from sctpinspect.protocol.errors import EnvironmentLacks, UsageError
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "choose",
     "debian",
     "facts",
+    "tail",
     "usrsctp",
 ]
 

@@ -1,8 +1,9 @@
 """The first process in a kernel: prepares what a program needs, runs it, tells its status, ends everything.
 
 It is started as a file (`python -I -S guest.py JOB`), because importing is slow in a booted kernel: standard
-library only, and little of it. The job is JSON: argv, environment, folder, shown (folders of the machine that
-are needed though they lie where others are mounted); and for a booted kernel, modules.
+library only, and little of it. The job is JSON: argv, environment, folder, writable (folders, that one too),
+shown (folders of the machine that are needed though they lie where others are mounted); and for a booted
+kernel, modules.
 """
 
 import ctypes
@@ -29,7 +30,7 @@ def main() -> None:
         if "modules" in job:
             boot(job)
         else:
-            enter_namespaces(job["folder"], job["shown"])
+            enter_namespaces(job["writable"], job["shown"])
         run(job)
     except OSError as error:
         way_out = f": make room in {job['folder']}" if error.errno == errno.ENOSPC else ""
@@ -55,8 +56,9 @@ def boot(job: dict) -> None:
     for folder in job["shown"]:
         os.makedirs(folder, exist_ok=True)
         mount(folder, "hostfs", options=folder, flags=MS_RDONLY)
-    os.makedirs(job["folder"], exist_ok=True)  # it may lie below those
-    mount(job["folder"], "hostfs", options=job["folder"])
+    for folder in job["writable"]:
+        os.makedirs(folder, exist_ok=True)  # it may lie below those
+        mount(folder, "hostfs", options=folder)
     load_modules(f"{job['modules']}/{os.uname().release}", job["module_names"])
 
 
@@ -74,8 +76,8 @@ def load_modules(folder: str, names: list[str]) -> None:
                     LIBC.syscall(SYS_FINIT_MODULE, file.fileno(), b"", 0)
 
 
-def enter_namespaces(folder: str, shown: list) -> None:
-    """Become pid 1 of fresh namespaces of this machine's kernel, with `folder` alone to be written.
+def enter_namespaces(writable: list, shown: list) -> None:
+    """Become pid 1 of fresh namespaces of this machine's kernel, with `writable` alone to be written.
 
     Without root a user namespace gives the rights. The process before it waits, and ends as this one does.
     """
@@ -91,7 +93,7 @@ def enter_namespaces(folder: str, shown: list) -> None:
         os._exit(os.waitstatus_to_exitcode(os.waitpid(init, 0)[1]) != 0)
     LIBC.prctl(PR_SET_PDEATHSIG, SIGKILL)
     mount("/", "none", flags=MS_REC | MS_PRIVATE)
-    before = [(other, os.open(other, os.O_PATH)) for other in (*shown, folder)]
+    before = [(other, os.open(other, os.O_PATH)) for other in (*shown, *writable)]
     set_read_only("/", True, AT_RECURSIVE)
     for target, kind in (("/proc", "proc"), ("/sys", "sysfs"), ("/dev/shm", "tmpfs"), ("/run", "tmpfs")):
         try:
@@ -101,7 +103,8 @@ def enter_namespaces(folder: str, shown: list) -> None:
     for other, descriptor in before:
         os.makedirs(other, exist_ok=True)
         mount(other, "none", source=f"/proc/self/fd/{descriptor}", flags=MS_BIND)
-    set_read_only(folder, False)
+    for folder in writable:
+        set_read_only(folder, False)
 
 
 def mount(target: str, kind: str, *, source: str = "none", options: str = "", flags: int = 0) -> None:

@@ -30,10 +30,15 @@ class Host:
     name: str = "host"
 
     def run(
-        self, argv: Sequence[str], folder: Path, limit_s: float, meanwhile: Work | None = None
+        self,
+        argv: Sequence[str],
+        folder: Path,
+        limit_s: float,
+        meanwhile: Work | None = None,
+        writable: Sequence[Path] = (),
     ) -> Outcome:
         """Run `argv` in fresh namespaces, without root one of users among them; see Kernel.run."""
-        command = guest_command(write_job(argv, folder))
+        command = guest_command(write_job(argv, folder, writable))
         code = run_to_end(command, folder / "kernel.log", limit_s, meanwhile)
         return read_outcome(folder, "The process that makes the namespaces", code)
 

@@ -48,24 +48,35 @@ class Kernel(Protocol):
         ...
 
     def run(
-        self, argv: Sequence[str], folder: Path, limit_s: float, meanwhile: Work | None = None
+        self,
+        argv: Sequence[str],
+        folder: Path,
+        limit_s: float,
+        meanwhile: Work | None = None,
+        writable: Sequence[Path] = (),
     ) -> Outcome:
         """Run `argv` (`argv[0]` absolute) to its end, as uid 0 in a network namespace of its own.
 
-        `folder` (absolute, existing) is its working directory, and the only part of this machine's file
-        systems that it can write; /run and /dev/shm are its own. Its output goes to `folder/log`. All that it
-        started ends with it. `meanwhile` is done here once it has begun. Raises KernelFailed, and TimeLimit
-        after `limit_s` seconds, boot included.
+        `folder` (absolute, existing) is its working directory, and with `writable` (likewise) the only part
+        of this machine's file systems that it can write; /run and /dev/shm are its own. Its output goes to
+        `folder/log`. All that it started ends with it. `meanwhile` is done here once it has begun. Raises
+        KernelFailed, and TimeLimit after `limit_s` seconds, boot included.
         """
         ...
 
 
-def write_job(argv: Sequence[str], folder: Path, **more: object) -> Path:
+def write_job(argv: Sequence[str], folder: Path, writable: Sequence[Path], **more: object) -> Path:
     """Leave in `folder` what `guest.py` is to do, and nothing of an earlier run. Gives the job's file."""
     for name in ("log", "status"):
         (folder / name).unlink(missing_ok=True)
     job = folder / "kernel.job"
-    common = {"argv": [*argv], "folder": str(folder), "environment": environment(), "shown": hidden()}
+    common = {
+        "argv": [*argv],
+        "folder": str(folder),
+        "writable": [str(each) for each in (folder, *writable)],
+        "environment": environment(),
+        "shown": hidden(),
+    }
     job.write_text(json.dumps(common | more))
     return job
 
@@ -156,6 +167,8 @@ def read_outcome(folder: Path, kernel: str, code: int) -> Outcome:
         words = (telling or lines)[-1].removeprefix("sctpinspect: ")
         if code == -signal.SIGKILL:
             words = "it was killed; if nobody did that, memory ran out: make room and run it again"
+        elif code == -signal.SIGXFSZ:
+            words = "a file became larger than the limit for files: raise it (ulimit -f) and run it again"
         raise KernelFailed(f"{kernel} ended before the program did: {words} (status {code}).") from None
     for name in ("status", "kernel.job", "kernel.init", "kernel.log"):
         (folder / name).unlink(missing_ok=True)

@@ -51,13 +51,20 @@ class Uml:
         return self.root / "usr/bin/linux.uml"
 
     def run(
-        self, argv: Sequence[str], folder: Path, limit_s: float, meanwhile: Work | None = None
+        self,
+        argv: Sequence[str],
+        folder: Path,
+        limit_s: float,
+        meanwhile: Work | None = None,
+        writable: Sequence[Path] = (),
     ) -> Outcome:
         """Boot, run `argv`, power off; see Kernel.run."""
         if '"' in str(folder):
             raise EnvironmentLacks(f"User-mode Linux takes no path with a quotation mark: rename {folder}.")
         modules = self.root / "usr/lib/uml/modules"
-        job = write_job(argv, folder, modules=str(modules), module_names=MODULES, shown=hidden(modules))
+        job = write_job(
+            argv, folder, writable, modules=str(modules), module_names=MODULES, shown=hidden(modules)
+        )
         # A script, because the kernel splits the arguments of init at spaces.
         init = folder / "kernel.init"
         init.write_text(f"#!/bin/sh\nexec {shlex.join(guest_command(job))}\n")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 OUTGOING = 4  # sll_pkttype of a frame on its way out of an interface
+BLOCKS = 64  # of a ring
 
 _ETH_P_ALL = 3
 _SO_ATTACH_FILTER = 26
@@ -67,7 +68,7 @@ class Ring:
         self,
         interface: str | None = None,
         *,
-        blocks: int = 64,
+        blocks: int = BLOCKS,
         block_size: int = 1 << 20,
         retire_ms: int = 60,
         outgoing: bool = False,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sctpinspect.protocol.errors import EnvironmentLacks
-from sctpinspect.recorder.ring import Ring
+from sctpinspect.recorder.ring import BLOCKS, Ring
 
 PACKETS, DROPS = "packets.blocks", "drops.json"
 
@@ -24,12 +24,12 @@ _UP = b"\n"
 
 
 @contextmanager
-def recording(folder: Path, *, outgoing: bool = False) -> Iterator[None]:
+def recording(folder: Path, *, outgoing: bool = False, blocks: int = BLOCKS) -> Iterator[None]:
     """Record all interfaces of this network namespace to `folder`, by a process, while the body runs.
 
     The body begins when the ring is up, and what passed during the body is in the spool. Frames on their
-    way out are left out unless `outgoing`. Raises EnvironmentLacks when it cannot record, or could not
-    record all (no right to packet sockets, disk full).
+    way out are left out unless `outgoing`. The ring has so many blocks, of 1 MiB. Raises EnvironmentLacks
+    when it cannot record, or could not record all (no right to packet sockets, disk full).
     """
     stop, ask = os.pipe()
     hear, tell = os.pipe()
@@ -37,7 +37,7 @@ def recording(folder: Path, *, outgoing: bool = False) -> Iterator[None]:
     if not pid:
         os.close(ask)
         os.close(hear)
-        _be_the_recorder(folder, stop, tell, outgoing)
+        _be_the_recorder(folder, stop, tell, outgoing, blocks)
     os.close(stop)
     os.close(tell)
     with open(hear, "rb") as report:
@@ -55,7 +55,7 @@ def recording(folder: Path, *, outgoing: bool = False) -> Iterator[None]:
         raise EnvironmentLacks(f"cannot record packets to {folder}: {reason or 'the recorder ended early'}")
 
 
-def _be_the_recorder(folder: Path, stop: int, tell: int, outgoing: bool) -> NoReturn:
+def _be_the_recorder(folder: Path, stop: int, tell: int, outgoing: bool, blocks: int) -> NoReturn:
     # Ctrl-C goes to all processes of the terminal; this one ends when its parent has ended or says so.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Where there is one CPU for all, the programs that are recorded must not outrun the recorder.
@@ -63,7 +63,7 @@ def _be_the_recorder(folder: Path, stop: int, tell: int, outgoing: bool) -> NoRe
         os.setpriority(os.PRIO_PROCESS, 0, -20)
     status = 1
     try:
-        record(folder, stop, tell, outgoing=outgoing)
+        record(folder, stop, tell, outgoing=outgoing, blocks=blocks)
         status = 0
     except Exception as error:
         # Not to a file: the disk may be full. The space stands where the ring's being up would be told.
@@ -82,13 +82,13 @@ def _sentence(error: Exception) -> str:
     return f"{error.strerror}{ways_out.get(error.errno or 0, '')}"
 
 
-def record(folder: Path, stop: int, tell: int, *, outgoing: bool = False) -> None:
+def record(folder: Path, stop: int, tell: int, *, outgoing: bool = False, blocks: int = BLOCKS) -> None:
     """Append ring blocks to the spool until the descriptor `stop` is readable or its other end is closed.
 
     A line end is written to `tell` once the ring is up. Raises OSError (disk full among others); the spool
     then ends with its last whole block, and the counters are missing.
     """
-    with Ring(outgoing=outgoing) as ring, open(folder / PACKETS, "xb", buffering=0) as spool:
+    with Ring(outgoing=outgoing, blocks=blocks) as ring, open(folder / PACKETS, "xb", buffering=0) as spool:
         os.write(tell, _UP)
         waiting = select.poll()
         waiting.register(ring, select.POLLIN)

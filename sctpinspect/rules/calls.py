@@ -86,6 +86,38 @@ def settings(t: View, option: str, which: pl.Expr | bool = True) -> pl.LazyFrame
     )
 
 
+def lasting(t: View, option: str, which: pl.Expr | bool = True) -> pl.LazyFrame:
+    """Those of `settings` that hold as long as the association does: the option is not set again later."""
+    calls = of_associations(t, succeeded(t, "setsockopt").filter(pl.col("option") == option))
+    later = calls.filter(pl.col("end_ns") > pl.col("first_ns"))
+    return settings(t, option, which).join(later, on=ENDPOINT, how="anti", maintain_order="left")
+
+
+def as_set(t: View, calls: pl.LazyFrame, *options: str) -> pl.LazyFrame:
+    """Those of `calls` before which one of `options` was set on their one-to-one socket, with `set_value`.
+
+    The last value set, as JSON. A one-to-one socket has one association, so that the option is meant for it.
+    """
+    one_to_one = succeeded(t, "socket").filter(argument("type") == "SOCK_STREAM").select(*SOCKET)
+    values = (
+        succeeded(t, "setsockopt")
+        .filter(pl.col("option").is_in(options))
+        .join(one_to_one, on=SOCKET, how="semi", maintain_order="left")
+        .select(*SOCKET, set_ns="end_ns", set_value=argument("value"))
+        .sort("set_ns")
+    )
+    return (
+        calls.sort("start_ns")
+        .join_asof(values, left_on="start_ns", right_on="set_ns", by=SOCKET, check_sortedness=False)
+        .filter(pl.col("set_value").is_not_null())
+    )
+
+
+def value(name: str) -> pl.Expr:
+    """A number in the `set_value` of `as_set`; null if it has none of that name."""
+    return number(pl.col("set_value").str.json_path_match(f"$.{name}"))
+
+
 def _setting(*options: str) -> pl.Expr:
     return (pl.col("name") == "setsockopt") & pl.col("option").is_in(options)
 

@@ -23,8 +23,13 @@ TICKS_NS = 20 * MILLISECOND
 PATH = [*ENDPOINT, "path"]
 USER_DATA = [ChunkType.DATA, ChunkType.I_DATA]
 
-WHOLE = ~pl.col("packet_defect").is_in(["cut_by_snaplen", "cut_by_fragmentation"]).fill_null(False)
+_CUTS = ["cut_by_snaplen", "cut_by_fragmentation"]
+
+WHOLE = ~pl.col("packet_defect").is_in(_CUTS).fill_null(False)
 """The packet of the chunk is wholly in the capture."""
+
+IS_WHOLE = ~pl.col("defect").is_in(_CUTS).fill_null(False)
+"""The packet, chunk, parameter or error cause is wholly in the capture."""
 
 
 def found(violations: pl.LazyFrame, expected: str | pl.Expr, actual: str | pl.Expr) -> pl.LazyFrame:
@@ -38,6 +43,11 @@ def found(violations: pl.LazyFrame, expected: str | pl.Expr, actual: str | pl.Ex
 def either(*rows: pl.LazyFrame) -> pl.LazyFrame:
     """Subjects or violations of several kinds; a column that some of them lack is null there."""
     return pl.concat([part.select(pl.col(f"^({'|'.join(OF_JUDGEMENTS)})$")) for part in rows], how="diagonal")
+
+
+def chunk_name() -> pl.Expr:
+    """The chunk type as the RFC writes it: INIT ACK."""
+    return pl.col("type_name").str.replace_all("_", " ", literal=True)
 
 
 def hexadecimal(number: pl.Expr) -> pl.Expr:

@@ -55,7 +55,7 @@ def select(prefixes: Sequence[str] = ()) -> tuple[Rule, ...]:
     """
     for prefix in prefixes:
         if not any(_begins(rule, prefix) for rule in all_rules()):
-            raise UsageError(f"no rule is called {prefix} or begins so; `sctpinspect rules` lists them")
+            raise UsageError(f"no rule is called {prefix!r} or begins so; `sctpinspect rules` lists them")
     return tuple(rule for rule in all_rules() if not prefixes or any(_begins(rule, p) for p in prefixes))
 
 

@@ -7,6 +7,7 @@ import polars as pl
 
 from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.rules.messages import received_messages, sent_messages
+from sctpinspect.rules.progress import progress
 from sctpinspect.tables import Tables
 from sctpinspect.tables.completeness import is_whole
 from sctpinspect.tables.schema import TABLES
@@ -33,6 +34,7 @@ PACKET_COLUMNS = {
 class View:
     """The tables of `tables.schema` as LazyFrames. Packets captured a second time elsewhere are left out.
 
+    acks, arrivals, transmissions, unclear: what receivers and senders of DATA knew (see `rules.progress`).
     sent_messages, received_messages: calls beside what they sent or received (see `rules.messages`).
     end_ns: when the capture ended: at its last packet or, if the sandbox recorded it, when that says so.
     is_whole: whether it has all that its hosts ever sent, so that what is not there was not sent.
@@ -55,6 +57,10 @@ class View:
     messages: pl.LazyFrame
     calls: pl.LazyFrame
     events: pl.LazyFrame
+    acks: pl.LazyFrame
+    arrivals: pl.LazyFrame
+    transmissions: pl.LazyFrame
+    unclear: pl.LazyFrame
     sent_messages: pl.LazyFrame
     received_messages: pl.LazyFrame
     recipe: dict[str, Any]
@@ -84,6 +90,7 @@ def view(tables: Tables[pl.DataFrame]) -> View:
     ends = pl.concat([packets["time_ns"], ended["time_ns"]])
     return View(
         **lazy,
+        **{name: frame.lazy() for name, frame in progress(tables)._asdict().items()},
         sent_messages=sent.lazy(),
         received_messages=received.lazy(),
         recipe=tables.recipe,

@@ -18,10 +18,11 @@ class Peer:
 
 
 class Member:
-    """A process of the run: its name and its barriers."""
+    """A process of the run: its name, the variant that is run, and the barriers."""
 
-    def __init__(self, name: str, topology: Topology, journal: Journal, barrier: Barrier):
+    def __init__(self, name: str, variant: str, topology: Topology, journal: Journal, barrier: Barrier):
         self.name = name
+        self.variant = variant
         self.topology = topology
         self.journal = journal
         self.peer = Peer(next(host for host in HOSTS if host != name), topology)
@@ -45,6 +46,11 @@ class Host(Member):
         """All its addresses, path by path."""
         return self.topology.host_addresses(self.name)
 
+    @property
+    def any_address(self) -> str:
+        """The wildcard of the topology's family: whatever addresses the host has."""
+        return "::" if self._family is socket.AF_INET6 else "0.0.0.0"
+
     def one_to_one(self) -> Socket:
         """A one-to-one socket (RFC 6458 §4), of the topology's family."""
         return Socket(self.journal, self._family, socket.SOCK_STREAM)
@@ -64,8 +70,10 @@ class UsrsctpHost(Host):
     LIMIT_S = 10.0
     """So long the associations of closed sockets may take to end; a kernel would take care of them."""
 
-    def __init__(self, library: str, name: str, topology: Topology, journal: Journal, barrier: Barrier):
-        super().__init__(name, topology, journal, barrier)
+    def __init__(
+        self, library: str, name: str, variant: str, topology: Topology, journal: Journal, barrier: Barrier
+    ):
+        super().__init__(name, variant, topology, journal, barrier)
         self._stack = Stack(library, topology.udp_port)
 
     def one_to_one(self) -> UsrsctpSocket:

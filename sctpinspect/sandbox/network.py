@@ -87,6 +87,8 @@ def wire_name(host: str, path: int) -> str:
 
 def configure(host: str, topology: Topology) -> None:
     """Bring up this namespace's interfaces with the host's addresses and routes (none for a raw host)."""
+    for name, value in topology.sysctls.items():
+        set_sysctl(f"net/sctp/{name}", value)
     raw = host in topology.raw
     if raw or "ipv6" not in topology.families:
         set_sysctl("net/ipv6/conf/all/disable_ipv6", 1)

@@ -1,11 +1,14 @@
-"""From a scenario's name to a capture file: a kernel, the run in it, and what it spooled put together."""
+"""From scenarios' names to capture files: a kernel, the runs in it, and what they spooled put together."""
 
 import json
+import math
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from sctpinspect import kernels, scenarios
 from sctpinspect.kernels.sudo import as_owner, nearest
@@ -13,11 +16,28 @@ from sctpinspect.protocol.errors import SctpInspectError, UsageError
 from sctpinspect.recorder import assemble, salvage
 from sctpinspect.sandbox import USRSCTP
 
-LIMIT_S = 180.0
+LIMIT_S = 120.0
+BOOT_LIMIT_S = 60.0
+
+AT_ONCE = 4
+"""Runs at a time in one kernel: they wait most of the time, but one CPU has to serve the timers of all."""
 
 
 class ScenarioFailed(SctpInspectError):
     """The scenario's programs did not come to their end."""
+
+
+class Run(NamedTuple):
+    """A scenario, its variant, and the capture file to make of them."""
+
+    name: str
+    variant: str
+    out: Path
+
+    @property
+    def scenario(self) -> str:
+        """As a user writes it."""
+        return f"{self.name}:{self.variant}".rstrip(":")
 
 
 def record(
@@ -30,34 +50,77 @@ def record(
 ) -> Path:
     """Run a scenario and write its capture to `out` (default: `captures/<family>/<name>[-<variant>].pcapng`).
 
-    Gives the file. It is replaced at the end of a run that went well, and left alone by any other: what a
-    failed run had recorded goes to a file beside it, which the error names. `say` is told what is being done;
-    `meanwhile` is done while the kernel works.
-    Raises UsageError before anything runs, EnvironmentLacks, ScenarioFailed, or what the kernel raises.
+    Gives the file; see `record_all`. Raises ScenarioFailed too.
     """
-    scenario = f"{name}:{variant}".rstrip(":")
-    scenarios.parse(scenario)
     out = out or default_path(name, variant)
-    require_writable(out)
-    chosen = kernels.choose(kernel)
-    stacks = scenarios.topology(scenarios.load(name), variant).stacks.values()
-    library = kernels.usrsctp.choose() if "usrsctp" in stacks else ""
-    with salvage.open_run(kernels.debian.cache_folder(), out) as folder:
-        say(f"running {scenario} on {chosen.name}")
-        job = folder / "job.json"
-        job.write_text(json.dumps({"scenario": name, "variant": variant, "kernel": chosen.name}))
-        (folder / USRSCTP).write_text(library)
-        program = [sys.executable, "-m", "sctpinspect.sandbox", str(job)]
-        outcome = chosen.run(program, folder, LIMIT_S, meanwhile)
-        result = folder / "result.json"
-        if outcome.status or not result.exists():
-            raise ScenarioFailed(f"{scenario} failed on {chosen.name}: {outcome.log.strip()}")
-        if failures := json.loads(result.read_text()):
-            told = "; ".join(f"{member}: {reason}" for member, reason in failures.items())
-            raise ScenarioFailed(f"{scenario} failed, {told}")
-        say("writing the capture")
-        assemble.assemble(folder, out)
+    for error in record_all([Run(name, variant, out)], kernel, say, meanwhile).values():
+        raise error
     return out
+
+
+def record_all(
+    runs: Sequence[Run],
+    kernel: str = "auto",
+    say: Callable[[str], None] = lambda text: None,
+    meanwhile: Callable[[], object] | None = None,
+) -> dict[Path, ScenarioFailed]:
+    """Run scenarios side by side in one kernel and write their captures; gives the failures by `out`.
+
+    A capture is replaced at the end of a run that went well, and left alone by any other: what a failed run
+    had recorded goes to a file beside it, which the error names. `say` is told what is being done;
+    `meanwhile` is done while the kernel works.
+    Raises UsageError before anything runs, EnvironmentLacks, or what the kernel raises.
+    """
+    for run in runs:
+        scenarios.parse(run.scenario)
+        require_writable(run.out)
+    chosen = kernels.choose(kernel)
+    failed = {}
+    with ExitStack() as all_runs:
+        opened = []
+        for run in runs:
+            own = all_runs.enter_context(ExitStack())
+            folder = own.enter_context(salvage.open_run(kernels.debian.cache_folder(), run.out))
+            opened.append((run, own, folder))
+        what = runs[0].scenario if len(runs) == 1 else f"{len(runs)} scenarios"
+        say(f"running {what} on {chosen.name}")
+        outcome = run_in(chosen, [(run, folder) for run, _, folder in opened], meanwhile)
+        say("writing the captures" if len(runs) > 1 else "writing the capture")
+        for run, own, folder in opened:
+            try:
+                with own:  # what a failed run had recorded is saved at its end
+                    require_success(run, folder, outcome, chosen.name)
+                    assemble.assemble(folder, run.out)
+            except ScenarioFailed as error:
+                failed[run.out] = error
+    return failed
+
+
+def run_in(
+    chosen: kernels.Kernel, runs: Sequence[tuple[Run, Path]], meanwhile: Callable[[], object] | None
+) -> kernels.Outcome:
+    """Have a kernel run all scenarios, each with its folder for the spool."""
+    told = [{"scenario": run.name, "variant": run.variant, "folder": str(folder)} for run, folder in runs]
+    first, *others = [folder for _, folder in runs]
+    for run, folder in runs:
+        stacks = scenarios.topology(scenarios.load(run.name), run.variant).stacks.values()
+        (folder / USRSCTP).write_text(kernels.usrsctp.choose() if "usrsctp" in stacks else "")
+    job = first / "job.json"
+    job.write_text(json.dumps({"kernel": chosen.name, "at_once": AT_ONCE, "runs": told}))
+    limit_s = BOOT_LIMIT_S + LIMIT_S * math.ceil(len(runs) / AT_ONCE)
+    program = [sys.executable, "-m", "sctpinspect.sandbox", str(job)]
+    return chosen.run(program, first, limit_s, meanwhile, others)
+
+
+def require_success(run: Run, folder: Path, outcome: kernels.Outcome, kernel: str) -> None:
+    """Raises ScenarioFailed with the reason that the run left in its folder, or the kernel's output."""
+    result = folder / "result.json"
+    if not result.exists():
+        words = f"{kernels.tail(folder / 'output')}{outcome.log}".strip()
+        raise ScenarioFailed(f"{run.scenario} failed on {kernel}: {words or 'it said nothing'}")
+    if failures := json.loads(result.read_text()):
+        told = "; ".join(f"{member}: {reason}" for member, reason in failures.items())
+        raise ScenarioFailed(f"{run.scenario} failed, {told}")
 
 
 def default_path(name: str, variant: str) -> Path:

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from sctpinspect import __version__, scenarios
 from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.protocol.errors import SctpInspectError
 from sctpinspect.recorder import spool
+from sctpinspect.recorder.ring import BLOCKS
 from sctpinspect.sandbox import USRSCTP, network
 from sctpinspect.sandbox.barrier import Barrier, BarrierBroken, Broker
 from sctpinspect.sandbox.host import Host, RawHost, UsrsctpHost
@@ -34,8 +36,13 @@ LINGER_S = 0.6
 """So long, and a round trip, the recording goes on after the hosts: what is not answered then never is."""
 
 
-def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) -> dict[str, str]:
-    """Run a scenario and leave its spool in `folder`. Gives the members that failed, with the reason."""
+def run(
+    module: ModuleType, name: str, variant: str, kernel: str, folder: Path, blocks: int = BLOCKS
+) -> dict[str, str]:
+    """Run a scenario and leave its spool in `folder`. Gives the members that failed, with the reason.
+
+    blocks: the size of the packet ring, in MiB.
+    """
     topology = scenarios.topology(module, variant)
     broker = Broker()
     namespaces = []
@@ -45,7 +52,7 @@ def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) 
             network.enter_new_namespace()
             # Held until the recording has ended: a host whose program is done still gets what is under way.
             namespaces.append(os.open("/proc/self/ns/net", os.O_RDONLY))
-            act = partial(act_as_host, host, module, topology, folder)
+            act = partial(act_as_host, host, module, variant, topology, folder)
             pids[host] = start(broker, f"host {host}", module, act)
         network.enter_new_namespace()
         interfaces = network.lay_paths(topology, pids)
@@ -55,9 +62,9 @@ def run(module: ModuleType, name: str, variant: str, kernel: str, folder: Path) 
         impaired = hasattr(module, "wire") or topology.impairment is not None
         recipe = describe(name, variant, kernel, topology, interfaces, impaired)
         (folder / "recipe.json").write_text(json.dumps(recipe))
-        with spool.recording(folder, outgoing=impaired):
+        with spool.recording(folder, outgoing=impaired, blocks=blocks):
             if hasattr(module, "wire"):
-                start(broker, "the wire", module, partial(act_as_wire, module, topology, folder))
+                start(broker, "the wire", module, partial(act_as_wire, module, variant, topology, folder))
             broker.signal("recording")
             broker.wait_for_all(LIMIT_S)
             time.sleep(LINGER_S + _round_trip_s(topology))
@@ -95,13 +102,16 @@ def describe(
             for host in scenarios.HOSTS
         },
         "interfaces": interfaces,
-        "sysctls": network.sctp_sysctls(),
+        "sysctls": network.sctp_sysctls() | {key: str(value) for key, value in topology.sysctls.items()},
         "impaired": impaired,
     }
 
 
 def start(broker: Broker, name: str, module: ModuleType, act: Callable[[Barrier], None]) -> int:
-    """Fork a member that runs `act` and ends; its failure is told to the broker. Gives its pid."""
+    """Fork a member that runs `act` and ends; its failure is told to the broker. Gives its pid.
+
+    What fails in one of its threads is a failure of the member too.
+    """
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid:
@@ -110,6 +120,7 @@ def start(broker: Broker, name: str, module: ModuleType, act: Callable[[Barrier]
         return pid
     status = 1
     barrier = Barrier(theirs)
+    threading.excepthook = lambda failed: barrier.fail(explain(failed.exc_value or SystemExit(), module))
     try:
         ours.close()
         network.die_with_parent()
@@ -123,7 +134,9 @@ def start(broker: Broker, name: str, module: ModuleType, act: Callable[[Barrier]
         os._exit(status)
 
 
-def act_as_host(host: str, module: ModuleType, topology: Topology, folder: Path, barrier: Barrier) -> None:
+def act_as_host(
+    host: str, module: ModuleType, variant: str, topology: Topology, folder: Path, barrier: Barrier
+) -> None:
     """A host's process, in its namespace: its interfaces, then its function of the scenario."""
     barrier.wait_for("paths are laid")
     network.configure(host, topology)
@@ -133,14 +146,14 @@ def act_as_host(host: str, module: ModuleType, topology: Topology, folder: Path,
     kind: Callable[..., Host | RawHost] = RawHost if host in topology.raw else Host
     if host in topology.stacks:
         kind = partial(UsrsctpHost, (folder / USRSCTP).read_text())
-    member = kind(host, topology, journal, barrier)
+    member = kind(host, variant, topology, journal, barrier)
     getattr(module, scenarios.HOSTS[host])(member)
     member.end()
 
 
-def act_as_wire(module: ModuleType, topology: Topology, folder: Path, barrier: Barrier) -> None:
+def act_as_wire(module: ModuleType, variant: str, topology: Topology, folder: Path, barrier: Barrier) -> None:
     """The process that impairs the paths while the hosts talk."""
-    module.wire(Wire(topology, Journal("wire", folder / "wire.journal"), barrier))
+    module.wire(Wire(variant, topology, Journal("wire", folder / "wire.journal"), barrier))
 
 
 REMEDIES = {

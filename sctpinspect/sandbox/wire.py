@@ -16,7 +16,8 @@ from sctpinspect.sockets import Journal
 class Wire:
     """All paths. What is done to them is journaled as events of host `wire`."""
 
-    def __init__(self, topology: Topology, journal: Journal, barrier: Barrier):
+    def __init__(self, variant: str, topology: Topology, journal: Journal, barrier: Barrier):
+        self.variant = variant
         self._topology = topology
         self._journal = journal
         self._paths = [WirePath(number, topology, journal) for number in range(topology.paths)]

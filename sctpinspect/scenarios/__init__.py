@@ -13,7 +13,18 @@ from types import ModuleType
 from sctpinspect.protocol.errors import UsageError
 from sctpinspect.scenarios.topology import Impairment, Topology
 
-__all__ = ["DEFAULT", "HOSTS", "Impairment", "Topology", "load", "names", "parse", "title", "topology"]
+__all__ = [
+    "DEFAULT",
+    "HOSTS",
+    "Impairment",
+    "Topology",
+    "all_variants",
+    "load",
+    "names",
+    "parse",
+    "title",
+    "topology",
+]
 
 DEFAULT = "sample/multihoming"
 
@@ -32,6 +43,11 @@ def _find(package: str, path: list[str]) -> Iterator[str]:
             folder = importlib.import_module(f"{package}.{family.name}").__path__
             for module in pkgutil.iter_modules(folder):
                 yield f"{family.name}/{module.name}".replace("_", "-")
+
+
+def all_variants() -> list[tuple[str, str]]:
+    """Every scenario in every variant, as (name, variant), the default ("") first."""
+    return [(name, variant) for name in names() for variant in ("", *getattr(load(name), "VARIANTS", {}))]
 
 
 def parse(text: str) -> tuple[str, str]:

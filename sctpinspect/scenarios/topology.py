@@ -23,6 +23,7 @@ class Topology:
     makes a single-homed while it still reaches every address of b. `impairment` holds in both
     directions of every path from the start; a scenario's `wire` may change it later.
     A host in `raw` has no addresses configured: its program speaks through packet sockets.
+    `sysctls` are those of net.sctp that differ from the kernel's own on both hosts: `{"auth_enable": 1}`.
     `stacks` names who speaks SCTP for a host where that is not the kernel: `{"a": "usrsctp"}`. With
     `udp_port` all hosts also take SCTP in UDP (RFC 6951) on that port; who sends it, the program decides.
     """
@@ -32,6 +33,7 @@ class Topology:
     addresses: dict[str, int] = field(default_factory=dict)
     impairment: Impairment | None = None
     raw: tuple[str, ...] = ()
+    sysctls: dict[str, int] = field(default_factory=dict)
     stacks: dict[str, str] = field(default_factory=dict)
     udp_port: int = 0
 

@@ -341,12 +341,24 @@ def _home(tag: Tag) -> tuple[Association, int]:
 
 
 def _restarted(association: Association) -> int | None:
-    """The association that went on between the same endpoints when this one's INIT came."""
-    rivals = [
-        _home(tag.rival[0])[0]
-        for side in association.tags
-        for tag in side
-        if tag.in_handshake and tag.rival is not None
-    ]
-    restarted = [rival.number for rival in rivals if rival is not association and rival.is_used]
-    return restarted[0] if restarted and association.is_used else None
+    """The association that went on between the same endpoints when this one's INIT came.
+
+    Handshakes with which nobody went on are passed over: the association that was there then still is.
+    """
+    if not association.is_used:
+        return None
+    first = min(tag.first for side in association.tags for tag in side)
+    seen, here = {association}, association
+    while True:
+        rivals = [
+            _home(tag.rival[0])[0]
+            for side in here.tags
+            for tag in side
+            if tag.in_handshake and tag.rival is not None
+        ]
+        others = [rival for rival in rivals if rival not in seen and (rival.end is None or rival.end > first)]
+        used = [rival.number for rival in others if rival.is_used]
+        if used or not others:
+            return used[0] if used else None
+        here = others[0]
+        seen.add(here)

@@ -3,14 +3,26 @@
 Set-up runs it.
 """
 
+from pathlib import Path
+
 from sctpinspect.decode import decode
 from sctpinspect.decode.prepare import read_samples
 from sctpinspect.tables.build import build
+from sctpinspect.tables.exchanges import exchanges
+from sctpinspect.tables.receivers import receivers
+from sctpinspect.tables.senders import senders
 
 
 def prepare() -> None:
     """Have all that is compiled compiled and, if it can be kept, kept."""
-    read_samples(lambda capture: build(decode(capture)))
+    read_samples(_read)
+
+
+def _read(capture: Path) -> None:
+    tables = build(decode(capture))
+    known = exchanges(tables)
+    receivers(known)
+    senders(known, tables.chunks["retransmission"])
 
 
 if __name__ == "__main__":

@@ -179,8 +179,8 @@ def _deliveries(columns: Columns) -> dict[str, pl.Series]:
     }
 
 
-_STATES = ["not_captured", "good", "offloaded", "bad", "adler32", "zero_accepted"]
-_GOOD, _OFFLOADED, _BAD, _ADLER32, _ZERO_ACCEPTED = range(1, len(_STATES))
+_STATES = ["not_captured", "good", "offloaded", "bad", "adler32", "zero_accepted", "byte_swapped"]
+_GOOD, _OFFLOADED, _BAD, _ADLER32, _ZERO_ACCEPTED, _BYTE_SWAPPED = range(1, len(_STATES))
 
 
 def _checksum_states(columns: Columns) -> pl.Series:
@@ -198,6 +198,7 @@ def _checksum_states(columns: Columns) -> pl.Series:
         data = _packet_bytes(columns, packets[packet])
         if checksum[packet] == zlib.adler32(data[:8] + bytes(4) + data[12:]):  # RFC 2960 §6.8
             state[packet] = _ADLER32
+    state[(state == _BAD) & (checksum == packets["crc32c"].byteswap())] = _BYTE_SWAPPED
     is_zero = state == _OFFLOADED
     if is_zero.any():
         state[is_zero & (bool(columns.recipe) | _are_computed(columns, state))] = _BAD

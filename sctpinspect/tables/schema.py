@@ -29,7 +29,9 @@ U8, U16, U32, U64, I64 = pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64, pl.Int64
 TEXT, FLAG, BYTES = pl.String, pl.Boolean, pl.Binary
 TEXTS = pl.List(pl.String)
 
-CHECKSUM_STATE = pl.Enum(["good", "bad", "offloaded", "zero_accepted", "adler32", "not_captured"])
+CHECKSUM_STATE = pl.Enum(
+    ["good", "bad", "offloaded", "zero_accepted", "adler32", "byte_swapped", "not_captured"]
+)
 RETRANSMISSION = pl.Enum(["fast", "t3", "spurious", "zero_window_probe", "tail", "unknown"])
 DELIVERY = pl.Enum(["delivered", "lost", "duplicated"])
 
@@ -171,6 +173,7 @@ CAUSES: Schema = {
     "length": Column(U16, "length field", "sctp.cause_length"),
     "offset": Column(U32, "where it begins in the SCTP packet, bytes"),
     "value": Column(BYTES, "value without padding; null: not whole in the capture"),
+    "padding_is_zero": Column(FLAG, "its pad bytes are zero; null: it has none, or they are not captured"),
     "defect": Column(TEXT, "name of what is malformed; null: nothing"),
 }
 

@@ -24,13 +24,14 @@ def kernel():
         pytest.skip(str(lack))
 
 
-def test_an_interrupted_run_says_where_its_recording_is(kernel, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_where_its_recording_is(number, kernel, tmp_path):
     out = tmp_path / "x.pcapng"
     command = [sys.executable, "-m", "sctpinspect", "capture", "--kernel", kernel.name, "--out", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not _has_begun(out):
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, error = process.communicate(timeout=60)
     saved = tmp_path / "x-interrupted.pcapng"
     assert (process.returncode, output) == (130, "")
@@ -71,15 +72,15 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(run, monkeypatch, good):
     """With a stand-in for the sandbox: what is tested is what the command makes of its failures."""
     from sctpinspect.sandbox import record as sandbox
 
-    def record(name, variant, kernel, out, *_):
-        if not variant:
-            raise SctpInspectError("it broke\nTraceback of the \x1b[31mprogram")
-        out.parent.mkdir(parents=True)
-        out.write_bytes(good.read_bytes())
+    def record_all(runs, *_):
+        runs[1].out.parent.mkdir(parents=True)
+        runs[1].out.write_bytes(good.read_bytes())
+        return {runs[0].out: SctpInspectError("it broke\nTraceback of the \x1b[31mprogram")}
 
-    monkeypatch.setattr(sandbox, "record", record)
+    monkeypatch.setattr(sandbox, "record_all", record_all)
     status, out, err = run("capture", "sample/multihoming", "sample/multihoming:ipv6", "--out", "folder")
     assert status == 3 and out.startswith("PASS  folder/sample/multihoming-ipv6.pcapng")
+    assert out.endswith("2 captures: 1 PASS, 1 failed\n")
     assert err == "sctpinspect: it broke\nsctpinspect: Traceback of the \\x1b[31mprogram\n"
 
 
@@ -87,16 +88,17 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(run, monkeypatch, good):
 def test_an_interrupt_after_the_recording_says_that_it_is_there(run, monkeypatch, good, tmp_path, during):
     from sctpinspect.sandbox import record as sandbox
 
-    def record(name, variant, kernel, file, *_):
+    def record_all(runs, *_):
         if during == "record":
             raise KeyboardInterrupt
-        file.unlink()
-        file.write_bytes(good.read_bytes())
+        runs[0].out.unlink()
+        runs[0].out.write_bytes(good.read_bytes())
+        return {}
 
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sandbox, "record", record)
+    monkeypatch.setattr(sandbox, "record_all", record_all)
     monkeypatch.setattr("sctpinspect.api.read", interrupted)
     (tmp_path / "a b.pcapng").write_bytes(b"an earlier capture")
     status, out, err = run("capture", "--out", "a b.pcapng")
@@ -109,9 +111,12 @@ def test_a_recording_without_sctp_is_no_pass(run, monkeypatch, tmp_path):
     from sctpinspect.sandbox import record as sandbox
 
     bind = Call(1, 2, "a", 1, 1, 1, "bind", {}, {}, 5000, None)
-    monkeypatch.setattr(
-        sandbox, "record", lambda name, variant, kernel, file, *_: file.write_bytes(capture([], [bind]))
-    )
+
+    def record_all(runs, *_):
+        runs[0].out.write_bytes(capture([], [bind]))
+        return {}
+
+    monkeypatch.setattr(sandbox, "record_all", record_all)
     status, out, err = run("capture", "--out", "x.pcapng")
     assert status == 2 and out.startswith("NONE") and "no SCTP in it" in err
 
@@ -129,11 +134,12 @@ def test_a_recording_without_sctp_is_no_pass(run, monkeypatch, tmp_path):
 def test_where_a_capture_goes(run, monkeypatch, good, tmp_path, scenario, out, expected):
     from sctpinspect.sandbox import record as sandbox
 
-    def record(name, variant, kernel, file, *_):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(good.read_bytes())
+    def record_all(runs, *_):
+        runs[0].out.parent.mkdir(parents=True, exist_ok=True)
+        runs[0].out.write_bytes(good.read_bytes())
+        return {}
 
-    monkeypatch.setattr(sandbox, "record", record)
+    monkeypatch.setattr(sandbox, "record_all", record_all)
     assert run("capture", scenario, *([] if out is None else ["--out", out])).status == 0
     assert (tmp_path / expected).is_file()
 

@@ -12,6 +12,7 @@ from sctpinspect.journal.entry import Call
 
 Thing = b.Packet | Call
 
+
 # where fields begin in a chunk
 LENGTH, TSN, STREAM, SSN, PPID, PAYLOAD = 2, 4, 8, 10, 12, 16
 INIT_A_RWND, INIT_OUTBOUND, INIT_INBOUND, INIT_TSN = 8, 12, 14, 16

@@ -39,6 +39,7 @@ class Story:
     )
     dropped: int | None = 0  # by the capture; None: not stated
     linger_ns: int = 0  # how long the recording went on after the last packet; 0: it does not say
+    faults: frozenset[str] = frozenset()  # rules that one side breaks on purpose, to see what the other does
 
     def wait(self, ms: float) -> None:
         self.clock += int(ms * MS)
@@ -485,6 +486,67 @@ def ended() -> Story:
     return story
 
 
+def configured() -> Story:
+    """Options that change the wire: defaults, segments, primary path, SACKs, HEARTBEATs, AUTOCLOSE."""
+    story = Story(linger_ns=4000 * MS)
+    listed = {host: [b.address_parameter(address) for address in HOSTS[host][:2]] for host in "ab"}
+    adapted = b.parameter(ParameterType.ADAPTATION_LAYER_INDICATION, b"\0\0\0\7")
+    client = Side("a", 21, HOSTS["a"][:2], 8301, 0xA8, 50, listed["a"], streams=(10, 10))
+    server = Side("b", 21, HOSTS["b"][:2], 9300, 0xB8, 90, [*listed["b"], adapted], streams=(10, 10))
+    association = Association(story, (client, server))
+
+    def set_option(host: str, option: str, port: int | None = None, **value: Any) -> None:
+        story.calls_only(host, 21, "setsockopt", port, level="IPPROTO_SCTP", option=option, value=value)
+
+    story.calls_only("b", 21, "socket", family="AF_INET", type="SOCK_SEQPACKET")
+    set_option("b", "SCTP_ADAPTATION_LAYER", ssb_adaptation_ind=7)
+    set_option("b", "SCTP_DELAYED_SACK", sack_assoc_id=0, sack_delay=100, sack_freq=2)
+    set_option("b", "SCTP_AUTOCLOSE", value=2)
+    added = {"port": 9300, "flags": "SCTP_BINDX_ADD_ADDR"}
+    story.calls_only("b", 21, "sctp_bindx", 9300, addresses=server.addresses, **added)
+    story.calls_only("b", 21, "listen", 9300, backlog=5)
+    story.calls_only("a", 21, "socket", family="AF_INET", type="SOCK_STREAM")
+    set_option("a", "SCTP_DEFAULT_SNDINFO", snd_sid=2, snd_flags=[], snd_ppid=77, snd_context=0)
+    set_option("a", "SCTP_MAXSEG", assoc_id=0, assoc_value=20)
+    added = {"port": 0, "flags": "SCTP_BINDX_ADD_ADDR"}
+    story.calls_only("a", 21, "sctp_bindx", 8301, addresses=client.addresses, **added)
+    with story.call("a", 21, "sctp_connectx", 8301, addresses=server.addresses, port=9300):
+        association.set_up()
+    association.notified(0, "SCTP_ADAPTATION_INDICATION", sai_adaptation_ind=7)
+    association.heartbeats()
+    first, second = server.addresses
+    off = {"spp_hbinterval": 100, "spp_flags": ["SPP_HB_DISABLE"]}
+    set_option("a", "SCTP_PEER_ADDR_PARAMS", 8301, spp_address=first, **off)
+    with association.receive(1, b"by default", 2, 0, 77, client.tsn):
+        told = {"address": None, "port": None, "stream": None, "ppid": None, "flags": None}
+        with story.call("a", 21, "send", 8301, **told, **given(b"by default")) as result:
+            result["length"] = 10
+        association.send(0, association.data(0, b"by default", 2, 77))
+    association.sack(1)
+    set_option("a", "SCTP_PRIMARY_ADDR", 8301, ssp_addr=second, ssp_addr_port=9300)
+    with association.receive(1, b"primary", 1, 0, 5, client.tsn), association.sending(0, b"primary", 1, 5):
+        association.send(0, association.data(0, b"primary", 1, 5), path=1)
+    story.wait(90)
+    association.sack(1)
+    over = ["SCTP_ADDR_OVER"]
+    with association.receive(1, b"over", 1, 1, 5, client.tsn), association.sending(0, b"over", 1, 5, over):
+        association.send(0, association.data(0, b"over", 1, 5))
+    association.sack(1)
+    story.wait(500)
+    asked = {"spp_hbinterval": 0, "spp_flags": ["SPP_HB_DEMAND"]}
+    set_option("a", "SCTP_PEER_ADDR_PARAMS", 8301, spp_address=first, **asked)
+    association.heartbeat(0, 0)
+    with association.sending(0, b"nowhere", 10, errno="EINVAL"):
+        pass
+    story.wait(1490)
+    association.shut_down(1)
+    with association.sending(0, b"too late", errno="EPIPE"):
+        pass
+    story.calls_only("a", 21, "close", 8301)
+    story.calls_only("b", 21, "close", 9300)
+    return story
+
+
 def late() -> Story:
     """A capture that begins when the association is long established."""
     story = Story(recipe={})
@@ -528,6 +590,7 @@ CAPTURES: dict[str, Callable[[], Story]] = {
     "one_to_one": one_to_one,
     "aborted": aborted,
     "ended": ended,
+    "configured": configured,
     "late": late,
     "encapsulated": encapsulated,
 }

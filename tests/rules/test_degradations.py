@@ -17,7 +17,7 @@ from degrading import (
     without,
 )
 from external_captures import FOLDER, needed
-from rules.good import CAPTURES
+from rules.captures import CAPTURES
 
 from sctpinspect.decode import decode
 from sctpinspect.protocol import ChunkType

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import builders as b
 import pytest
-from rules.good import CAPTURES, Story
+from rules.captures import CAPTURES
+from rules.good import Story
 from rules.verdicts import tables, verdict
 
 from sctpinspect.journal.entry import Call

@@ -36,6 +36,7 @@ GOOD = [
     "inside:",
     "closes:",
     "nobody_there:",
+    "set_options:",
 ]
 FAILING = ["broken:", "port_in_use:", "wrong_family:"]
 

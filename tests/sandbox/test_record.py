@@ -14,7 +14,7 @@ from sctpinspect.journal import Event, to_line
 from sctpinspect.kernels import Outcome, TimeLimit
 from sctpinspect.protocol.errors import EnvironmentLacks, UsageError
 from sctpinspect.recorder import assemble
-from sctpinspect.sandbox.record import ScenarioFailed, record
+from sctpinspect.sandbox.record import Run, ScenarioFailed, record, record_all
 
 SAMPLE = "sample/multihoming"
 NOBODY = 65534
@@ -30,11 +30,14 @@ class Kernel:
     end: Outcome | Exception
     name: str = "stand-in"
 
-    def run(self, argv, folder, limit_s, meanwhile=None):
+    def run(self, argv, folder, limit_s, meanwhile=None, writable=()):
         if meanwhile:
             meanwhile()
         for name, text in self.files.items():
             (folder / name).write_text(text)
+        for other in writable:
+            (other / "recipe.json").write_text(RECIPE)
+            (other / "result.json").write_text("{}")
         if isinstance(self.end, Exception):
             raise self.end
         return self.end
@@ -140,7 +143,7 @@ def test_a_folder_of_runs_that_cannot_be_written_is_told(run, tmp_path):
     ("result", "end", "error", "sentence"),
     [
         ('{"host b": "no port"}', Outcome(0, ""), ScenarioFailed, f"{SAMPLE}:ipv6 failed, host b: no port"),
-        ("{}", Outcome(1, "a: print\nsignal 9\n"), ScenarioFailed, "failed on stand-in: a: print\nsignal 9"),
+        ("", Outcome(1, "a: print\nsignal 9\n"), ScenarioFailed, "failed on stand-in: a: print\nsignal 9"),
         ("{}", TimeLimit("The run was not done"), TimeLimit, "The run was not done"),
     ],
 )
@@ -150,7 +153,8 @@ def test_what_a_failed_run_had_recorded_is_saved_beside_its_output(
     out = tmp_path / "out.pcapng"
     out.write_bytes(b"an earlier capture")
     journal = to_line(Event(1, "a", "print", "hello")) + "\n"
-    kernel = Kernel({"recipe.json": RECIPE, "result.json": result, "a.journal": journal}, end)
+    results = {"result.json": result} if result else {}
+    kernel = Kernel({"recipe.json": RECIPE, "a.journal": journal, **results}, end)
     with pytest.raises(error) as raised:
         run(kernel, "ipv6", out)
     saved = tmp_path / "out-interrupted.pcapng"
@@ -158,6 +162,21 @@ def test_what_a_failed_run_had_recorded_is_saved_beside_its_output(
     assert sentence in first and str(saved) in last
     assert b"MESSAGE=a: print: hello" in saved.read_bytes()
     assert out.read_bytes() == b"an earlier capture"
+
+
+def test_several_run_in_one_kernel_and_one_that_fails_hinders_no_other(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    journal = to_line(Event(1, "a", "print", "hello")) + "\n"
+    result = '{"host b": "no port"}'
+    kernel = Kernel({"recipe.json": RECIPE, "a.journal": journal, "result.json": result}, WELL)
+    monkeypatch.setattr(kernels, "choose", lambda name: kernel)
+    runs = [Run(SAMPLE, variant, tmp_path / f"{variant}.pcapng") for variant in ("2x1", "ipv6", "1x2")]
+    failed = record_all(runs)
+    assert list(failed) == [tmp_path / "2x1.pcapng"]
+    assert f"{SAMPLE}:2x1 failed, host b: no port" in str(failed[tmp_path / "2x1.pcapng"])
+    made = sorted(path.name for path in tmp_path.glob("*.pcapng"))
+    assert made == ["1x2.pcapng", "2x1-interrupted.pcapng", "ipv6.pcapng"]
+    assert not [path for path in (tmp_path / "cache/sctpinspect/runs").iterdir() if path.is_dir()]
 
 
 def test_a_disk_that_is_full_during_the_run_is_told_with_its_place(run):

@@ -321,6 +321,19 @@ def test_restart(tables):
     assert found.associations["restart_of"].to_list() == [None, 0]
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_restart_after_a_handshake_that_nobody_went_on_with(tables, ended):
+    first = Conversation(tags=(1, 2)).handshake().send(0, data(1000))
+    nothing = Conversation(tags=(5, 6), start_ns=first.clock).init().init_ack()
+    first.clock = nothing.clock
+    if ended:
+        first.shutdown()
+    again = Conversation(tags=(3, 4), start_ns=first.clock).handshake()
+    found = tables(together(first.packets, nothing.packets, again.packets))
+    assert tags(found) == [(1, 2), (5, 6), (3, 4)]
+    assert found.associations["restart_of"].to_list() == [None, None, None if ended else 0]
+
+
 def test_no_restart_of_what_never_came_up(tables):
     first = Conversation(tags=(1, 2)).init().init_ack()
     again = Conversation(tags=(3, 4), start_ns=first.clock).handshake()

@@ -11,17 +11,19 @@ from builders import WHOLE, Packet, capture, data, forward_tsn, i_data, sack, sh
 from conversation import Conversation
 
 from sctpinspect.decode import decode
+from sctpinspect.rules.progress import progress
 from sctpinspect.tables import TABLES, build
 
 READ = """
 import pickle
 import sys
 from sctpinspect.decode import decode
+from sctpinspect.rules.progress import progress
 from sctpinspect.tables import TABLES, build
 found = []
 for path in sys.argv[2:]:
     tables = build(decode(path))
-    found.append({name: getattr(tables, name) for name in TABLES})
+    found.append({name: getattr(tables, name) for name in TABLES} | progress(tables)._asdict())
 with open(sys.argv[1], "wb") as file:
     pickle.dump(found, file)
 """
@@ -77,7 +79,8 @@ def test_both_find_the_same(tmp_path):
     kinds = set()
     for path, tables in zip(paths, uncompiled, strict=True):
         compiled = build(decode(path))
-        for name in TABLES:
-            assert getattr(compiled, name).equals(tables[name]), (path, name)
+        found = {name: getattr(compiled, name) for name in TABLES} | progress(compiled)._asdict()
+        for name, frame in found.items():
+            assert frame.equals(tables[name]), (path, name)
         kinds |= set(compiled.chunks["retransmission"].drop_nulls())
     assert kinds == {"fast", "t3", "spurious", "zero_window_probe", "tail", "unknown"}

@@ -4,7 +4,15 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import begun_before, causes_no_packet, ending, left_over, succeeded
+from sctpinspect.rules.calls import (
+    begun_before,
+    causes_no_packet,
+    ending,
+    left_over,
+    number,
+    result,
+    succeeded,
+)
 from sctpinspect.rules.queries import found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
@@ -51,32 +59,45 @@ def close_no_packet(t: View) -> Judgement:
     Why it matters: what has ended, or never began, is nobody's business any more.
     What the capture must contain: the journal, no drops, and the end of each association that the socket had.
     A violation counts only where nothing was lost on the way: the host may not know yet of that end.
-    Known exceptions: while an association of the port lives nothing is judged: it may be one that the socket
-    has not accepted yet.
+    Known exceptions: while an association of the socket lives nothing is judged, nor while one of its port
+    does that accept() or sctp_peeloff() has not handed over: it may be its own. An association no longer
+    lives when the side has sent SHUTDOWN, SHUTDOWN ACK or ABORT.
     References: RFC 6458 §3.1.5; RFC 6458 §4.1.6.
     """
-    closes = succeeded(t, "close")
-    never = pl.lit((1 << 63) - 1, pl.Int64)
-    lives = t.associations.select(
-        "association", start_ns="first_ns", end_ns=pl.col("end_ns").fill_null(never), call="association"
-    )
-    answered = (
-        t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK))
-        .group_by(ENDPOINT)
-        .agg(answered_ns=pl.col("time_ns").min())
-    )
-    of_ports = (
-        t.endpoints.select(*ENDPOINT, "host", local_port="port")
-        .join(lives, on="association")
-        .join(answered, on=ENDPOINT, how="left")
-        .with_columns(end_ns=pl.min_horizontal("end_ns", "answered_ns"))
-    )
-    alive = begun_before(
-        closes.select("host", "local_port", "start_ns", "end_ns", of="call"),
-        of_ports.drop_nulls("host"),
+    lives = _lives(t)
+    handed = succeeded(t, "accept", "sctp_peeloff").select(*ENDPOINT, "host", given=number(result("socket")))
+    closes = succeeded(t, "close").with_columns(given=pl.col("socket").cast(pl.Int64))
+    on_given = closes.drop(ENDPOINT).join(handed, on=["host", "given"], maintain_order="left")
+    own = on_given.join(lives.select(*ENDPOINT, latest_end_ns="end_ns"), on=ENDPOINT)
+    others = begun_before(
+        closes.join(handed, on=["host", "given"], how="anti", maintain_order="left").select(
+            "host", "local_port", "start_ns", "end_ns", of="call"
+        ),
+        lives.join(handed, on=ENDPOINT, how="anti", maintain_order="left"),
         "end_ns",
         ["host", "local_port"],
-    ).filter(pl.col("latest_end_ns") > pl.col("start_ns"))
-    return causes_no_packet(
-        t, closes.join(alive.select(call="of"), on="call", how="anti", maintain_order="left")
+    )
+    lived = pl.col("latest_end_ns") > pl.col("start_ns")
+    alive = pl.concat([own.filter(lived).select("call"), others.filter(lived).select(call="of")])
+    return causes_no_packet(t, closes.join(alive, on="call", how="anti", maintain_order="left"))
+
+
+def _lives(t: View) -> pl.LazyFrame:
+    """Of each association and side when it began, and when it was over or the side itself closed it."""
+    closing = t.chunks.filter(is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK, ChunkType.ABORT))
+    own = closing.drop_nulls("association").group_by(ENDPOINT).agg(said_ns=pl.col("time_ns").min())
+    never = pl.lit((1 << 63) - 1, pl.Int64)
+    return (
+        t.endpoints.select(*ENDPOINT, "host", local_port="port")
+        .drop_nulls("host")
+        .join(t.associations.select("association", "first_ns", "end_ns"), on="association")
+        .join(own, on=ENDPOINT, how="left")
+        .select(
+            *ENDPOINT,
+            "host",
+            "local_port",
+            start_ns="first_ns",
+            end_ns=pl.min_horizontal("end_ns", "said_ns").fill_null(never),
+            call="association",
+        )
     )

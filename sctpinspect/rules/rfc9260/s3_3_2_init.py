@@ -2,10 +2,18 @@
 
 import polars as pl
 
-from sctpinspect.protocol import ChunkType
+from sctpinspect.protocol import ChunkType, ParameterType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import USER_DATA, first_transmissions, found, with_moved_numbers
-from sctpinspect.tables.associations import ENDPOINT, is_type
+from sctpinspect.rules.exchanges import FLOW, IS_INVALID, answered, reversed_flow, taken_up
+from sctpinspect.rules.queries import (
+    PATIENCE_NS,
+    USER_DATA,
+    chunk_name,
+    first_transmissions,
+    found,
+    with_moved_numbers,
+)
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 BOTH = ["RFC 9260 §3.3.2", "RFC 9260 §3.3.3"]
 
@@ -100,3 +108,146 @@ def first_tsn_is_initial_tsn(t: View) -> Judgement:
     violations = first.join(wrong, on=ENDPOINT, how="semi", maintain_order="left")
     expected = pl.format("TSN {}", "initial_tsn_of_side")
     return with_moved_numbers(t, subjects, found(violations, expected, pl.format("TSN {} first", "tsn")))
+
+
+REPEATABLE = {
+    ChunkType.INIT: [ParameterType.IPV4_ADDRESS, ParameterType.IPV6_ADDRESS, ParameterType.PADDING],
+    ChunkType.INIT_ACK: [
+        ParameterType.IPV4_ADDRESS,
+        ParameterType.IPV6_ADDRESS,
+        ParameterType.UNRECOGNIZED_PARAMETER,
+    ],
+}
+"""Parameters that may occur several times."""
+
+
+@rule("rfc9260/3.3.2/init-params-not-repeated", level=Level.MUST, cites=BOTH)
+def init_params_not_repeated(t: View) -> Judgement:
+    """No parameter occurs twice in an INIT or INIT ACK.
+
+    What it checks: the parameter types of every INIT and INIT ACK.
+    Why it matters: of two that differ the receiver may take either.
+    What the capture must contain: an INIT or INIT ACK with parameters.
+    Known exceptions: addresses, unrecognized parameters, padding, and types that are unknown.
+    References: RFC 9260 §3.3.2; RFC 9260 §3.3.3.
+    """
+    repeatable = pl.any_horizontal(
+        (pl.col("chunk_type") == chunk) & pl.col("type").is_in(types) for chunk, types in REPEATABLE.items()
+    )
+    subjects = t.parameters.filter(
+        pl.col("chunk_type").is_in(list(REPEATABLE)) & pl.col("type_name").is_not_null() & ~repeatable
+    )
+    key = ["packet", "chunk", "type"]
+    violations = subjects.filter(pl.int_range(pl.len()).over(key) == 1)
+    actual = pl.format("a second {}", pl.col("type_name").str.replace_all("_", " "))
+    return Judgement(subjects, found(violations, "each parameter once", actual))
+
+
+_BOTH = [ChunkType.INIT, ChunkType.INIT_ACK]
+_ASCONFS = [ChunkType.ASCONF]
+
+ALLOWED = {
+    ParameterType.HEARTBEAT_INFO: [ChunkType.HEARTBEAT, ChunkType.HEARTBEAT_ACK],
+    ParameterType.IPV4_ADDRESS: [*_BOTH, *_ASCONFS],
+    ParameterType.IPV6_ADDRESS: [*_BOTH, *_ASCONFS],
+    ParameterType.STATE_COOKIE: [ChunkType.INIT_ACK],
+    ParameterType.UNRECOGNIZED_PARAMETER: [ChunkType.INIT_ACK],
+    ParameterType.COOKIE_PRESERVATIVE: [ChunkType.INIT],
+    ParameterType.HOST_NAME_ADDRESS: _BOTH,
+    ParameterType.SUPPORTED_ADDRESS_TYPES: [ChunkType.INIT],
+    ParameterType.OUTGOING_SSN_RESET_REQUEST: [ChunkType.RE_CONFIG],
+    ParameterType.INCOMING_SSN_RESET_REQUEST: [ChunkType.RE_CONFIG],
+    ParameterType.SSN_TSN_RESET_REQUEST: [ChunkType.RE_CONFIG],
+    ParameterType.RE_CONFIGURATION_RESPONSE: [ChunkType.RE_CONFIG],
+    ParameterType.ADD_OUTGOING_STREAMS_REQUEST: [ChunkType.RE_CONFIG],
+    ParameterType.ADD_INCOMING_STREAMS_REQUEST: [ChunkType.RE_CONFIG],
+    ParameterType.ECN_CAPABLE: _BOTH,
+    ParameterType.ZERO_CHECKSUM_ACCEPTABLE: _BOTH,
+    ParameterType.RANDOM: _BOTH,
+    ParameterType.CHUNK_LIST: _BOTH,
+    ParameterType.REQUESTED_HMAC_ALGORITHM: _BOTH,
+    ParameterType.PADDING: [ChunkType.INIT],
+    ParameterType.SUPPORTED_EXTENSIONS: _BOTH,
+    ParameterType.FORWARD_TSN_SUPPORTED: _BOTH,
+    ParameterType.ADD_IP_ADDRESS: _ASCONFS,
+    ParameterType.DELETE_IP_ADDRESS: _ASCONFS,
+    ParameterType.ERROR_CAUSE_INDICATION: [ChunkType.ASCONF_ACK],
+    ParameterType.SET_PRIMARY_ADDRESS: [*_BOTH, *_ASCONFS],
+    ParameterType.SUCCESS_INDICATION: [ChunkType.ASCONF_ACK],
+    ParameterType.ADAPTATION_LAYER_INDICATION: _BOTH,
+}
+"""The chunk types that may hold a parameter, by the RFC that defines it."""
+
+
+@rule("rfc9260/3.3.2/param-type-allowed-in-chunk", level=Level.MUST, cites=BOTH)
+def param_type_allowed_in_chunk(t: View) -> Judgement:
+    """Parameters occur only in chunks for which they are defined.
+
+    What it checks: each parameter type against the type of its chunk.
+    Why it matters: elsewhere it has no meaning, and a receiver may abort or misread it.
+    What the capture must contain: parameters.
+    Known exceptions: types that are unknown are not judged.
+    References: RFC 9260 §3.3.2; RFC 9260 §3.3.3.
+    """
+    subjects = t.parameters.filter(pl.col("type_name").is_not_null())
+    # as one number, which is looked up faster than a pair
+    number = pl.col("type").cast(pl.UInt32) * 256 + pl.col("chunk_type")
+    allowed = [int(type) * 256 + int(chunk) for type, chunks in ALLOWED.items() for chunk in chunks]
+    names = {int(chunk): chunk.name.replace("_", " ") for chunk in ChunkType}
+    chunk = pl.col("chunk_type").replace_strict(names, default="a chunk", return_dtype=pl.String)
+    actual = pl.format("{} in {}", pl.col("type_name").str.replace_all("_", " "), chunk)
+    violations = subjects.filter(~number.is_in(allowed))
+    return Judgement(subjects, found(violations, "a parameter of that chunk", actual))
+
+
+@rule(
+    "rfc9260/3.3.2/invalid-init-refused",
+    level=Level.SHOULD,
+    cites=["RFC 9260 §3.3.2", "RFC 9260 §5.1"],
+    to_fail=[Need.NO_SIGN_OF_LOSS],
+)
+def invalid_init_refused(t: View) -> Judgement:
+    """An INIT without streams, or with an a_rwnd below 1500, is refused with ABORT.
+
+    What it checks: that no INIT ACK answers it. Silence is judged by init-is-answered.
+    Why it matters: an association with such values cannot work.
+    What the capture must contain: such an INIT, and the answer. A violation counts only where nothing is seen
+    to be missing.
+    Known exceptions: an INIT with Initiate Tag 0 is judged by zero-initiate-tag-init-silent.
+    References: RFC 9260 §3.3.2; RFC 9260 §5.1.
+    """
+    subjects = answered(
+        t, t.chunks.filter(is_type(ChunkType.INIT) & IS_INVALID & (pl.col("initiate_tag") != 0))
+    )
+    return Judgement(subjects.with_columns(peer()), found(taken_up(subjects), "ABORT", "INIT ACK"))
+
+
+@rule(
+    "rfc9260/3.3.2/zero-initiate-tag-init-silent",
+    level=Level.MUST,
+    cites=["RFC 9260 §3.3.2"],
+    since="RFC 9260",
+)
+def zero_initiate_tag_init_silent(t: View) -> Judgement:
+    """An INIT with Initiate Tag 0 is dropped in silence.
+
+    What it checks: that no INIT ACK or ABORT with tag 0 follows it within half a second, from where it went
+    to where it came from.
+    Why it matters: with tag 0 there is nobody to answer to; whoever sends it wants to see what happens.
+    What the capture must contain: such an INIT.
+    Known exceptions: RFC 4960 wanted an ABORT.
+    References: RFC 9260 §3.3.2.
+    """
+    inits = t.chunks.filter(is_type(ChunkType.INIT) & (pl.col("initiate_tag") == 0))
+    asked = inits.select(
+        *reversed_flow("packet", asked_frame="frame", asked_ns="time_ns"),
+        init_association="association",
+        init_side=peer(),
+    )
+    answers = t.chunks.filter(
+        is_type(ChunkType.INIT_ACK, ChunkType.ABORT) & (pl.col("verification_tag") == 0)
+    ).join_asof(asked, on="packet", by=FLOW, check_sortedness=False)
+    violations = answers.filter(pl.col("time_ns") - pl.col("asked_ns") <= PATIENCE_NS).with_columns(
+        association="init_association", side="init_side", frames=pl.concat_list("asked_frame", "frame")
+    )
+    return Judgement(inits.with_columns(peer()), found(violations, "silence", chunk_name()))

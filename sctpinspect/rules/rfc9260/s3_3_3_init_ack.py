@@ -3,9 +3,10 @@
 import polars as pl
 
 from sctpinspect.protocol import ChunkType, ParameterType
-from sctpinspect.rules import Judgement, Level, View, rule
+from sctpinspect.rules import Judgement, Level, Need, View, rule
+from sctpinspect.rules.exchanges import IS_INVALID, answered, taken_up
 from sctpinspect.rules.queries import WHOLE, found
-from sctpinspect.tables.associations import ENDPOINT, is_type
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 
 @rule(
@@ -63,3 +64,29 @@ def init_ack_has_state_cookie(t: View) -> Judgement:
     )
     violations = subjects.filter(pl.col("cookies") != 1)
     return Judgement(subjects, found(violations, "one State Cookie", pl.format("{} of them", "cookies")))
+
+
+@rule(
+    "rfc9260/3.3.3/invalid-init-ack-refused",
+    level=Level.SHOULD,
+    cites=["RFC 9260 §3.3.3", "RFC 9260 §5.1"],
+    to_fail=[Need.NO_SIGN_OF_LOSS],
+)
+def invalid_init_ack_refused(t: View) -> Judgement:
+    """An INIT ACK without tag or streams, or with an a_rwnd below 1500, is not taken up.
+
+    What it checks: that no COOKIE ECHO answers it.
+    Why it matters: an association with such values cannot work.
+    What the capture must contain: such an INIT ACK, and the answer. A violation counts only where nothing is
+    seen to be missing.
+    Known exceptions: where there is a valid INIT ACK as well, nothing is judged. The RFC leaves the ABORT to
+    the initiator: silence is no violation.
+    References: RFC 9260 §3.3.3; RFC 9260 §5.1.
+    """
+    init_acks = t.chunks.filter(is_type(ChunkType.INIT_ACK))
+    is_invalid = IS_INVALID | (pl.col("initiate_tag") == 0)
+    valid = init_acks.filter(~is_invalid).select("association")
+    subjects = answered(
+        t, init_acks.filter(is_invalid).join(valid, on="association", how="anti", maintain_order="left")
+    )
+    return Judgement(subjects.with_columns(peer()), found(taken_up(subjects), "ABORT", "COOKIE ECHO"))

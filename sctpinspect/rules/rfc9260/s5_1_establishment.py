@@ -15,6 +15,7 @@ from sctpinspect.rules.queries import (
     hexadecimal,
     unanswered,
 )
+from sctpinspect.rules.set_up import accepted
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 
@@ -234,3 +235,49 @@ def first_data_acked_immediately(t: View) -> Judgement:
         .with_columns(side=peer())
     )
     return Judgement(first, acknowledged_late(first, 150 * MILLISECOND, "an acknowledgement at once"))
+
+
+_WHILE_WAITING = [
+    ChunkType.COOKIE_ECHO,
+    ChunkType.ABORT,
+    ChunkType.HEARTBEAT_ACK,
+    ChunkType.SHUTDOWN_COMPLETE,
+    ChunkType.INIT,
+    ChunkType.INIT_ACK,
+]
+"""Chunks that may be sent before the COOKIE ACK comes: answers, and those of the handshake."""
+
+
+@rule(
+    "rfc9260/5.1/quiet-between-cookie-echo-and-ack",
+    level=Level.MUST,
+    cites=["RFC 9260 §5.1 (C)"],
+    needs=[Need.HANDSHAKE],
+    to_fail=[Need.AT_SENDER],
+)
+def quiet_between_cookie_echo_and_ack(t: View) -> Judgement:
+    """Between COOKIE ECHO and COOKIE ACK the initiator sends no other packet.
+
+    What it checks: the packets of the initiator after its first COOKIE ECHO and before the first COOKIE ACK.
+    Why it matters: the peer has no association yet, and takes them for packets out of the blue.
+    What the capture must contain: the handshake. A violation counts only in a capture of the sandbox:
+    elsewhere the COOKIE ACK may have come before it was captured.
+    Known exceptions: COOKIE ECHO again, ABORT, and answers: HEARTBEAT ACK, SHUTDOWN COMPLETE, and INIT ACK
+    where INITs cross. Where they do, the peer's COOKIE ECHO ends the waiting too, and nothing is judged.
+    References: RFC 9260 §5.1 (C).
+    """
+    echoed = (
+        t.chunks.filter(is_type(ChunkType.COOKIE_ECHO) & pl.col("association").is_not_null())
+        .join(collided(t), on="association", how="anti")
+        .group_by(ENDPOINT)
+        .agg(echoed=pl.col("packet").min(), echo_frame=pl.col("frame").min())
+    )
+    subjects = echoed.join(accepted(t), on=ENDPOINT)
+    allowed = t.chunks.filter(is_type(*_WHILE_WAITING)).select("packet")
+    violations = (
+        t.packets.join(subjects, on=ENDPOINT, maintain_order="left")
+        .filter((pl.col("packet") > pl.col("echoed")) & (pl.col("packet") < pl.col("accepted")))
+        .join(allowed, on="packet", how="anti", maintain_order="left")
+        .with_columns(frames=pl.concat_list("echo_frame", "frame"))
+    )
+    return Judgement(subjects, found(violations, "silence until the COOKIE ACK", "another packet"))

@@ -4,9 +4,12 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import SETS_UP
-from sctpinspect.rules.queries import PATH, SECOND, announced, found
+from sctpinspect.rules.calls import SETS_UP, of_associations
+from sctpinspect.rules.queries import PATH, SECOND, TICKS_NS, announced, found
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
+
+NONCE = 8  # bytes
+PARAMETER_HEADER = 4  # bytes
 
 LONG_NS = 60 * SECOND
 """Twice the default HB.interval: by then an address not probed yet never will be."""
@@ -27,7 +30,7 @@ def path_verification_of_every_address(t: View) -> Judgement:
     What the capture must contain: the handshake; a HEARTBEAT to the address, or a minute of the association
     without one. A violation counts only in a capture of the sandbox without drops.
     Known exceptions: an association shorter than a minute need not have probed yet; Linux begins up to 32 s
-    after set-up.
+    after set-up. A program that switches HEARTBEATs off (SPP_HB_DISABLE) asks for no probes.
     References: RFC 9260 §5.4; RFC 9260 §8.3.
     """
     listed = announced(t).select("association", "path", side=peer(), frame="learned_frame")
@@ -35,8 +38,12 @@ def path_verification_of_every_address(t: View) -> Judgement:
     set_up = t.chunks.filter(is_type(ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO)).select(
         "association", confirmed_frame="frame"
     )
+    switched_off = of_associations(
+        t, t.calls.filter(pl.col("arguments").str.contains('"SPP_HB_DISABLE"', literal=True))
+    )
     subjects = (
         t.paths.join(listed, on=PATH, maintain_order="left")
+        .join(switched_off, on=ENDPOINT, how="anti", maintain_order="left")
         .join(lives, on="association", maintain_order="left")
         .join(set_up, on=["association", "confirmed_frame"], how="anti", maintain_order="left")
         .filter((pl.col("heartbeats") > 0) | (pl.col("lived") >= LONG_NS))
@@ -91,3 +98,41 @@ def unconfirmed_address_restriction(t: View) -> Judgement:
         found(violations, "HEARTBEAT and its answer only", pl.format("other chunks to {}", "destination")),
         unknown.select("association", reason),
     )
+
+
+@rule(
+    "rfc9260/5.4/path-verification-nonce",
+    level=Level.MUST,
+    cites=["RFC 9260 §5.4", "RFC 9260 §3.3.5"],
+    since="RFC 4960",
+    needs=[Need.HANDSHAKE],
+)
+def path_verification_nonce(t: View) -> Judgement:
+    """A HEARTBEAT that verifies a path holds a random nonce of 64 bits.
+
+    What it checks: of HEARTBEATs to an address before it is confirmed, that their information is 8 bytes or
+    longer, and none holds the same as another one.
+    Why it matters: who can guess the nonce can confirm an address that is not his, and have it flooded.
+    What the capture must contain: the handshake, and a HEARTBEAT to an address that it does not confirm.
+    Known exceptions: that it is random does not show. One that the network repeats is the same within two
+    ticks.
+    References: RFC 9260 §5.4; RFC 9260 §3.3.5.
+    """
+    confirmed = t.paths.select(*PATH, "confirmed_frame")
+    own = [*ENDPOINT, "info"]
+    # so that all HEARTBEATs are compared, but only those to unconfirmed addresses are judged
+    first = pl.col("time_ns").first().over(own)
+    subjects = (
+        t.heartbeats.filter(pl.col("association").is_not_null() & pl.col("info").is_not_null())
+        .with_columns(before=pl.col("frame").first().over(own), since=pl.col("time_ns") - first)
+        .join(confirmed, on=PATH, maintain_order="left")
+        .filter((pl.col("frame") < pl.col("confirmed_frame")).fill_null(True))
+    )
+    nonce = pl.col("info").bin.size() - PARAMETER_HEADER
+    violations = subjects.filter((nonce < NONCE) | (pl.col("since") > TICKS_NS))
+    actual = (
+        pl.when(nonce < NONCE)
+        .then(pl.format("{} bytes of information", pl.max_horizontal(nonce.cast(pl.Int64), 0)))
+        .otherwise(pl.format("the information of frame {}", "before"))
+    )
+    return Judgement(subjects, found(violations, "a new nonce of 64 bits", actual))

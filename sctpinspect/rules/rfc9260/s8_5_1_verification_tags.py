@@ -4,8 +4,17 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import beside_own, beside_peer, found, hexadecimal, unanswered_inits
-from sctpinspect.tables.associations import is_type, peer
+from sctpinspect.rules.exchanges import INTACT, ends, followed
+from sctpinspect.rules.queries import (
+    PATIENCE_NS,
+    beside_own,
+    beside_peer,
+    either,
+    found,
+    hexadecimal,
+    unanswered_inits,
+)
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 _ACTUAL = pl.format("verification tag {}", hexadecimal(pl.col("verification_tag")))
 
@@ -136,3 +145,82 @@ def shutdown_complete_tag_and_t_bit(t: View) -> Judgement:
     References: RFC 9260 §8.5.1 (C); RFC 9260 §3.3.13.
     """
     return _tag_and_t_bit(t, ChunkType.SHUTDOWN_COMPLETE)
+
+
+@rule(
+    "rfc9260/8.5.1/abort-uses-known-tag",
+    level=Level.MUST,
+    cites=["RFC 9260 §8.5.1 (B)", "RFC 9260 §9.1"],
+    needs=[Need.HANDSHAKE],
+    to_fail=[Need.AT_SENDER, Need.NO_LOSS],
+)
+def abort_uses_known_tag(t: View) -> Judgement:
+    """An endpoint that has the association aborts it with T clear.
+
+    What it checks: that the T bit of an ABORT is clear if its sender sent another packet of the association
+    half a second before it at most, and the association had not ended.
+    Why it matters: an ABORT that reflects a tag is one that anybody on the path could have sent.
+    What the capture must contain: the handshake and an ABORT. A violation counts only in a capture of the
+    sandbox without drops: elsewhere the endpoint may have closed the association unseen.
+    Known exceptions: an INIT ACK with Initiate Tag 0 is refused with T set.
+    References: RFC 9260 §8.5.1 (B); RFC 9260 §9.1.
+    """
+    closing = t.chunks.filter(
+        is_type(ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE, ChunkType.INIT, ChunkType.INIT_ACK)
+    ).select("packet")
+    alive = (
+        t.packets.join(closing, on="packet", how="anti", maintain_order="left")
+        .filter(pl.col("association").is_not_null())
+        .select(*ENDPOINT, "packet", alive_frame="frame", alive_ns="time_ns")
+    )
+    ended = ends(t).select("association", "end_packet")
+    zero = t.chunks.filter(is_type(ChunkType.INIT_ACK) & (pl.col("initiate_tag") == 0)).select("association")
+    subjects = (
+        t.chunks.filter(is_type(ChunkType.ABORT) & pl.col("association").is_not_null())
+        .join(zero, on="association", how="anti", maintain_order="left")
+        .join(ended, on="association", how="left", maintain_order="left")
+        .filter(pl.col("packet") <= pl.col("end_packet").fill_null(pl.col("packet")))
+        .join_asof(alive, on="packet", by=ENDPOINT, check_sortedness=False)
+        .filter(pl.col("time_ns") - pl.col("alive_ns") <= PATIENCE_NS)
+    )
+    violations = subjects.filter("tag_reflected").with_columns(frames=pl.concat_list("alive_frame", "frame"))
+    actual = pl.format("T set, though frame {} was sent just before", "alive_frame")
+    return Judgement(subjects, found(violations, "the tag of its receiver with T clear", actual))
+
+
+@rule(
+    "rfc9260/8.5.1/abort-wrong-tag-ignored",
+    level=Level.MUST,
+    cites=["RFC 9260 §8.5.1 (B)"],
+    needs=[Need.HANDSHAKE],
+    to_fail=[Need.NO_LOSS, Need.AT_SENDER],
+)
+def abort_wrong_tag_ignored(t: View) -> Judgement:
+    """An ABORT with a wrong tag, or a wrong T bit, ends nothing.
+
+    What it checks: that after an ABORT that its receiver must ignore this goes on to send packets of the
+    association, and does not treat those of its peer as out of the blue, with an ABORT with T set.
+    Why it matters: a stranger who knows addresses and ports could end any association.
+    What the capture must contain: the handshake, such an ABORT, and packets after it. A violation counts only
+    in a capture of the sandbox without drops.
+    Known exceptions: none.
+    References: RFC 9260 §8.5.1 (B).
+    """
+    aborts = t.chunks.filter(is_type(ChunkType.ABORT) & INTACT & pl.col("association").is_not_null())
+    both = beside_own(beside_peer(aborts, t.endpoints, peer_tag="tag"), t.endpoints, own_tag="tag")
+    right = pl.when("tag_reflected").then("own_tag").otherwise("peer_tag")
+    wrong = both.filter(pl.col("verification_tag") != right)
+    ended = ends(t).select("association", "end_packet")
+    reflected = t.chunks.filter(is_type(ChunkType.ABORT) & pl.col("tag_reflected"))
+    lost = (
+        followed(t, wrong, reflected)
+        .drop_nulls("answer")
+        .join(ended, on="association", how="left", maintain_order="left")
+        .filter(pl.col("answer") <= pl.col("end_packet").fill_null(pl.col("answer")))
+        .with_columns(peer(), frames=pl.concat_list("frame", "answer_frame"), frame="answer_frame")
+    )
+    usual = t.chunks.filter(~is_type(ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE, ChunkType.INIT_ACK))
+    goes_on = followed(t, wrong, usual).drop_nulls("answer").with_columns(peer())
+    return Judgement(
+        either(goes_on, lost), found(lost, "an association that goes on", "an ABORT for the next packet")
+    )

@@ -4,7 +4,9 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import PATIENCE_NS, USER_DATA, beside_own, found, unanswered, well_addressed
+from sctpinspect.rules.exchanges import ends
+from sctpinspect.rules.queries import PATIENCE_NS, USER_DATA, either, found, unanswered
+from sctpinspect.rules.set_up import by_reply, unexpected_inits, with_reply
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
 _REPLIES = [
@@ -35,44 +37,17 @@ def silence_after_close(t: View) -> Judgement:
     ACK, must be ignored and end nothing.
     References: RFC 9260 §9; RFC 9260 §9.2; RFC 9260 §8.5.1.
     """
-    ends = _ends(t)
-    subjects = t.endpoints.join(ends, on="association", maintain_order="left")
+    closed = ends(t)
+    subjects = t.endpoints.join(closed, on="association", maintain_order="left")
     replies = t.chunks.filter(is_type(*_REPLIES)).select("packet")
     violations = (
-        t.packets.join(ends, on="association", maintain_order="left")
+        t.packets.join(closed, on="association", maintain_order="left")
         .filter(pl.col("packet") > pl.col("end_packet"))
         .filter((pl.col("side") == pl.col("ender")) | (pl.col("time_ns") - pl.col("told_ns") >= PATIENCE_NS))
         .join(replies, on="packet", how="anti", maintain_order="left")
     )
     actual = pl.format("a packet after the {} in frame {}", pl.col("end").cast(pl.String), "end_frame")
     return Judgement(subjects, found(violations, "silence", actual))
-
-
-def _ends(t: View) -> pl.LazyFrame:
-    """Ends that no receiver must ignore: `end`, its packet, who sent it, and when it arrived."""
-    arrived = t.packets.select("packet", told_ns=pl.coalesce("delivered_ns", "time_ns"))
-    shutdown_acks = (
-        t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK) & pl.col("association").is_not_null())
-        .group_by("association", peer())
-        .agg(asked=pl.col("packet").min())
-    )
-    ending = t.chunks.filter(
-        is_type(ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE) & pl.col("checksum_state").ne_missing("bad")
-    )
-    reflected = beside_own(ending.filter("tag_reflected"), t.endpoints, tag="tag")
-    accepted = [
-        well_addressed(t, ending.filter(~pl.col("tag_reflected"))),
-        reflected.filter((pl.col("verification_tag") == pl.col("tag")).fill_null(True)).drop("tag"),
-    ]
-    return (
-        pl.concat(accepted)
-        .join(shutdown_acks, on=ENDPOINT, how="left")
-        .filter(is_type(ChunkType.ABORT) | (pl.col("asked") < pl.col("packet")))
-        .join(t.associations.select("association", "end", frame="end_frame"), on=["association", "frame"])
-        .unique("association")
-        .join(arrived, on="packet")
-        .select("association", "end", "told_ns", ender="side", end_frame="frame", end_packet="packet")
-    )
 
 
 @rule(
@@ -82,24 +57,45 @@ def _ends(t: View) -> pl.LazyFrame:
     to_fail=[Need.AT_SENDER, Need.NO_LOSS],
 )
 def shutdown_after_own_data_acked(t: View) -> Judgement:
-    """SHUTDOWN and SHUTDOWN ACK are sent only when all own DATA is acknowledged.
+    """SHUTDOWN is sent only when all own DATA is acknowledged.
 
-    What it checks: that each DATA sent before the first SHUTDOWN or SHUTDOWN ACK of a side was acknowledged
-    before it.
+    What it checks: that each DATA sent before the first SHUTDOWN of a side was acknowledged before it.
     Why it matters: what is not acknowledged then is lost.
-    What the capture must contain: a SHUTDOWN or SHUTDOWN ACK of a side that sent DATA. A violation counts
-    only in a capture of the sandbox without drops.
+    What the capture must contain: a SHUTDOWN of a side that sent DATA. A violation counts only in a capture
+    of the sandbox without drops.
     Known exceptions: associations with FORWARD_TSN or RE_CONFIG, where DATA may have been given up, are not
     judged.
     References: RFC 9260 §9.2.
     """
+    return _closes_with_all_acknowledged(t, ChunkType.SHUTDOWN)
+
+
+@rule(
+    "rfc9260/9.2/shutdown-ack-after-own-data-acked",
+    level=Level.MUST,
+    cites=["RFC 9260 §9.2"],
+    to_fail=[Need.AT_SENDER, Need.NO_LOSS],
+)
+def shutdown_ack_after_own_data_acked(t: View) -> Judgement:
+    """SHUTDOWN ACK is sent only when all own DATA is acknowledged.
+
+    What it checks: that each DATA sent before the first SHUTDOWN ACK of a side was acknowledged before it.
+    Why it matters: what is not acknowledged then is lost.
+    What the capture must contain: a SHUTDOWN ACK of a side that sent DATA. A violation counts only in a
+    capture of the sandbox without drops.
+    Known exceptions: associations with FORWARD_TSN or RE_CONFIG, where DATA may have been given up, are not
+    judged.
+    References: RFC 9260 §9.2.
+    """
+    return _closes_with_all_acknowledged(t, ChunkType.SHUTDOWN_ACK)
+
+
+def _closes_with_all_acknowledged(t: View, type: ChunkType) -> Judgement:
     abandoning = t.chunks.filter(
         is_type(ChunkType.FORWARD_TSN, ChunkType.I_FORWARD_TSN, ChunkType.RE_CONFIG)
     ).select("association")
     closing = (
-        t.chunks.filter(
-            is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK) & pl.col("association").is_not_null()
-        )
+        t.chunks.filter(is_type(type) & pl.col("association").is_not_null())
         .join(abandoning, on="association", how="anti", maintain_order="left")
         .unique(ENDPOINT, keep="first", maintain_order=True)
         .select(*ENDPOINT, "packet", "frame", "chunk", "type_name")
@@ -210,4 +206,36 @@ def shutdown_in_order(t: View) -> Judgement:
         answers.filter(~is_told).select(
             "association", reason=pl.lit("the capture may lack what is answered")
         ),
+    )
+
+
+@rule(
+    "rfc9260/9.2/init-in-shutdown-ack-sent",
+    level=Level.SHOULD,
+    cites=["RFC 9260 §9.2"],
+    to_fail=[Need.AT_SENDER, Need.DELIVERY],
+)
+def init_in_shutdown_ack_sent(t: View) -> Judgement:
+    """An INIT that comes after the SHUTDOWN ACK is answered with SHUTDOWN ACK again.
+
+    What it checks: that no INIT ACK answers an INIT for an association that the endpoint is about to close,
+    until SHUTDOWN COMPLETE or ABORT ends it.
+    Why it matters: the SHUTDOWN COMPLETE was lost; the old association has to be closed before a new one.
+    What the capture must contain: a SHUTDOWN ACK, then an INIT, and the answer. A violation counts only in a
+    capture of the sandbox without impairment.
+    Known exceptions: silence is no violation.
+    References: RFC 9260 §9.2.
+    """
+    inits = unexpected_inits(t).filter("is_closing")
+    again = t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK)).select(
+        "packet", live="association", live_side="side", again="packet"
+    )
+    resent = (
+        inits.sort("packet")
+        .join_asof(again, on="packet", by=["live", "live_side"], strategy="forward", check_sortedness=False)
+        .drop_nulls("again")
+    )
+    violations = by_reply(with_reply(t, inits).filter(pl.col("reply_type") == "INIT_ACK"))
+    return Judgement(
+        either(resent.with_columns(peer()), violations), found(violations, "SHUTDOWN ACK", "INIT ACK")
     )

@@ -1,0 +1,228 @@
+"""Alterations of good captures that break rules on DATA, acknowledgements, timers and windows."""
+
+from dataclasses import replace
+
+import builders as b
+from rules.alteration import Alteration, into
+from rules.altering import (
+    CUMULATIVE_TSN,
+    PPID,
+    SSN,
+    change,
+    delay,
+    find,
+    index,
+    patch,
+    remove,
+    u16,
+    u32,
+)
+from rules.good import MS, Story
+
+from sctpinspect.protocol import ChunkType
+
+T = ChunkType
+
+ALTERATIONS: list[Alteration] = []
+alteration = into(ALTERATIONS)
+
+
+def sack_after(story: Story, packet: b.Packet) -> b.Packet:
+    """The next SACK after a packet, from the other end."""
+    return next(
+        other
+        for other in story.packets[index(story, packet) :]
+        if other.source == packet.destination and other.chunks[0][0] == T.SACK
+    )
+
+
+# ---- §3.3.1, §6.5: fragments, unordered messages
+
+
+@alteration("rfc9260/3.3.1/fragment-same-ppid", "losses")
+def of_the_last_fragment(story):
+    return patch(story, find(story, T.DATA, 2), PPID, u32(47))
+
+
+@alteration(
+    "rfc9260/3.3.1/fragment-tsn-consecutive",
+    "losses",
+    "rfc9260/6.9/fragment-be-pattern",
+)
+def a_message_between_two_fragments(story):
+    """The whole message after it changes places with the last fragment."""
+    last, other = find(story, T.DATA, 2), find(story, T.DATA, 3)
+    first, second = last.chunks[0], other.chunks[0]
+    swapped = [chunk[:4] + tsn[4:8] + chunk[8:] for chunk, tsn in ((second, first), (first, second))]
+    change(story, last, chunks=swapped[:1])
+    return change(story, other, chunks=swapped[1:])
+
+
+@alteration("rfc9260/6.5/unordered-does-not-use-ssn", "losses", "rfc9260/6.5/ssn-increments")
+def an_ssn_left_out(story):
+    return patch(story, find(story, T.DATA, 5), SSN, u16(2))
+
+
+# ---- §3.3.4, §9.2: what is acknowledged
+
+
+@alteration("rfc9260/3.3.4/sack-initial-cum-tsn", "ended", "rfc9260/9.2/shutdown-cum-tsn-current")
+def in_a_shutdown(story):
+    return patch(story, find(story, T.SHUTDOWN), CUMULATIVE_TSN, u32(88))
+
+
+@alteration("rfc9260/3.3.4/sack-cum-tsn-exact", "losses")
+def less_than_what_was_received(story):
+    late = delay(story, find(story, T.SACK, 6), 30)
+    return patch(story, late, CUMULATIVE_TSN, u32(1006))
+
+
+@alteration("rfc9260/3.3.4/sack-cum-tsn-exact", "losses")
+def more_than_what_was_received(story):
+    """The SACK that reports the gap last."""
+    return change(story, find(story, T.SACK, 9), chunks=[b.sack(1011)])
+
+
+@alteration("rfc9260/9.2/shutdown-cum-tsn-current", "multihoming", "rfc9260/6.2.1/sack-cum-tsn-monotonic")
+def in_a_shutdown_after_data(story):
+    shutdown = find(story, T.SHUTDOWN)
+    return patch(story, shutdown, CUMULATIVE_TSN, u32(1))
+
+
+@alteration("rfc9260/3.3.4/duplicates-truthful", "one_to_one")
+def a_duplicate_that_came_once(story):
+    return change(story, find(story, T.SACK, 1), chunks=[b.sack(7, duplicates=[7])])
+
+
+# ---- §6.2, §6.7: when it is acknowledged
+
+
+@alteration("rfc9260/6.2/sack-every-second-packet", "losses")
+def two_packets_acknowledged_late(story):
+    second = find(story, T.DATA, 7)
+    delay(story, sack_after(story, second), 150)
+    return second
+
+
+@alteration("rfc9260/6.2/duplicate-only-packet-acked-immediately", "losses")
+def a_duplicate_acknowledged_late(story):
+    again = find(story, T.DATA, -2)
+    delay(story, sack_after(story, again), 150)
+    return again
+
+
+@alteration("rfc9260/6.2/i-bit-acked-immediately", "losses")
+def urgent_data_acknowledged_late(story):
+    urgent = find(story, T.DATA, -1)
+    delay(story, sack_after(story, urgent), 150)
+    return urgent
+
+
+@alteration("rfc9260/6.7/gap-reported-immediately", "losses")
+def a_gap_reported_late(story):
+    after = find(story, T.DATA, 9)
+    delay(story, sack_after(story, after), 150)
+    return after
+
+
+@alteration("rfc9260/6.7/no-retransmission-of-acked-data", "losses")
+def the_acknowledgement_did_arrive(story):
+    again = find(story, T.DATA, -2)
+    before = story.packets[index(story, again) - 1]
+    change(story, before, comment=story.packets[0].comment)
+    return again
+
+
+@alteration(
+    "rfc9260/9.2/shutdown-ack-after-own-data-acked",
+    "multihoming",
+    "rfc9260/9.2/shutdown-cum-tsn-current",
+    "rfc9260/6.3.3/data-eventually-delivered-or-failed",
+)
+def of_the_peer(story):
+    last = [
+        packet for packet in story.packets if packet.chunks[0][0] == T.SACK and packet.source == "10.1.0.1"
+    ][-1]
+    remove(story, last)
+    shutdown = find(story, T.SHUTDOWN)
+    patch(story, shutdown, CUMULATIVE_TSN, u32(1))
+    return find(story, T.SHUTDOWN_ACK)
+
+
+# ---- §6.3, §7.2.1, §8, §9.2: timers
+
+
+def sooner(story: Story, packet: b.Packet, ms: float) -> b.Packet:
+    """The packet, and all that came after it, earlier."""
+    return delay(story, packet, -ms)
+
+
+@alteration("rfc9260/6.3.1/rto-min", "losses")
+def half_a_second(story):
+    return sooner(story, find(story, T.DATA, -2), 500)
+
+
+@alteration("rfc9260/6.3.1/rto-max", "silence")
+def more_than_a_minute(story):
+    return delay(story, find(story, T.DATA, 5), 70_000)
+
+
+@alteration("rfc9260/6.3.1/rto-initial", "aborted", "rfc6458/8.1.1/rtoinfo-initial")
+def an_init_repeated_late(story):
+    return delay(story, find(story, T.INIT, 1), 300)
+
+
+@alteration("rfc9260/6.3.3/t3-exponential-backoff", "silence")
+def the_same_time_again(story):
+    return sooner(story, find(story, T.DATA, 4), 900)
+
+
+@alteration("rfc9260/6.3.3/timeout-retransmits-earliest", "silence", "rfc9260/6.3.3/t3-exponential-backoff")
+def the_later_one_first(story):
+    again = find(story, T.DATA, 3)
+    return change(story, again, chunks=again.chunks[1:])
+
+
+@alteration(
+    "rfc9260/6.3.3/data-eventually-delivered-or-failed",
+    "silence",
+    "rfc9260/9.2/shutdown-after-own-data-acked",
+)
+def given_up_in_silence(story):
+    last = find(story, T.DATA, 5)
+    remove(story, sack_after(story, last), last)
+    return find(story, T.DATA, 4)
+
+
+@alteration("rfc9260/7.2.1/one-packet-after-timeout", "silence")
+def two_packets(story):
+    again = find(story, T.DATA, 3)
+    second = replace(again, time_ns=again.time_ns + 30 * MS, chunks=again.chunks[1:])
+    change(story, again, chunks=again.chunks[:1])
+    story.packets.insert(index(story, find(story, T.DATA, 3)) + 1, second)
+    return second
+
+
+@alteration("rfc9260/8.1/association-max-retrans", "silence")
+def once_too_often(story):
+    story.recipe["sysctls"]["association_max_retrans"] = "2"
+    return find(story, T.DATA, 5)
+
+
+@alteration("rfc9260/8.3/hb-interval", "silence")
+def heartbeats_too_soon(story):
+    """Those of the side that retransmits nothing."""
+    story.recipe["sysctls"]["hb_interval"] = "60000"
+    beats = [packet for packet in story.packets if packet.chunks[0][0] == T.HEARTBEAT]
+    return beats[3::2]
+
+
+@alteration("rfc9260/9.2/t2-backoff", "silence")
+def a_shutdown_as_soon_as_before(story):
+    return sooner(story, find(story, T.SHUTDOWN, 2), 900)
+
+
+@alteration("rfc9260/9.2/shutdown-retransmission-limit", "silence", "rfc9260/8.1/association-max-retrans")
+def a_shutdown_too_often(story):
+    story.recipe["sysctls"]["association_max_retrans"] = "1"
+    return find(story, T.SHUTDOWN, 2)

@@ -1,0 +1,156 @@
+"""Good captures of DATA on its way: losses, time-outs, gaps, fragments, windows; without calls.
+
+Every packet takes `DELAY_MS`, and an endpoint answers at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import builders as b
+from rules.good import HOSTS, Association, Side, Story
+
+from sctpinspect.protocol import DataFlag
+from sctpinspect.protocol.serial import add
+
+DELAY_MS = 2
+
+
+def story() -> Story:
+    """On links that lose packets; the timers are those of RFC 9260 §16."""
+    recipe = {
+        "sctpinspect": "0",
+        "hosts": {},
+        "impaired": True,
+        "sysctls": {
+            "rto_initial": "1000",
+            "rto_min": "1000",
+            "rto_max": "60000",
+            "hb_interval": "30000",
+            "association_max_retrans": "10",
+            "path_max_retrans": "5",
+            "max_burst": "4",
+            "sack_timeout": "200",
+        },
+    }
+    return Story(recipe=recipe)
+
+
+@dataclass
+class Transfer(Association):
+    """An association whose packets are delivered late, or never."""
+
+    def send(self, side: int, *chunks: bytes, lost: bool = False, **fields: Any) -> None:
+        super().send(side, *chunks, **fields)
+        fate = "lost" if lost else f"delivered +{DELAY_MS * b.MILLISECOND} ns"
+        packet = self.story.packets[-1]
+        self.story.packets[-1] = b.Packet(**{**vars(packet), "comment": f"sctpinspect delivery: {fate}"})
+
+    def exchange(self, side: int, *chunks: bytes, lost: bool = False, **sack: Any) -> None:
+        """A packet, and the SACK of all up to now that answers it; `sack`: what else that says."""
+        self.send(side, *chunks, lost=lost)
+        self.story.wait(DELAY_MS)
+        if not lost:
+            self.sack(1 - side, **sack)
+            self.story.wait(DELAY_MS)
+
+    def reported(self, side: int, *chunks: bytes, cumulative: int, **sack: Any) -> None:
+        """A packet, and the SACK that answers it."""
+        self.send(side, *chunks)
+        self.story.wait(DELAY_MS)
+        self.send(1 - side, b.sack(cumulative, **sack))
+        self.story.wait(DELAY_MS)
+
+
+def transfer(
+    told: Story, port: int, *, paths: int = 1, tsns: tuple[int, int] = (1000, 0xFFFFFFFE)
+) -> Transfer:
+    """An association that is set up; with one address each or with two."""
+    client, server = (
+        Side(host, 1, HOSTS[host][:paths], own, tag, tsn, streams=(10, 10))
+        for host, own, tag, tsn in (("a", port, 0xA0 + port, tsns[0]), ("b", 9900, 0xB0 + port, tsns[1]))
+    )
+    for side in (client, server):
+        side.listed = [b.address_parameter(address) for address in side.addresses]
+    made = Transfer(told, (client, server))
+    made.init()
+    told.wait(DELAY_MS)
+    made.init_ack()
+    told.wait(DELAY_MS)
+    made.send(0, b.cookie_echo(bytes(range(61))))
+    told.wait(DELAY_MS)
+    made.send(1, b.cookie_ack())
+    told.wait(DELAY_MS)
+    return made
+
+
+def close(made: Transfer, side: int = 0) -> None:
+    made.send(side, b.shutdown(add(made.sides[1 - side].tsn, -1)))
+    made.story.wait(DELAY_MS)
+    made.send(1 - side, b.shutdown_ack())
+    made.story.wait(DELAY_MS)
+    made.send(side, b.shutdown_complete())
+
+
+def losses() -> Story:
+    """Fragments, unordered messages, a Fast Retransmit, a time-out for want of a SACK, the I bit."""
+    told = story()
+    made = transfer(told, 8300)
+    client = made.sides[0]
+    for part, flags in ((b"frag", DataFlag.BEGINNING), (b"ment", 0), (b"ed", DataFlag.ENDING)):
+        made.exchange(0, made.data(0, part, ppid=46, flags=flags))
+    for unordered in (0, DataFlag.UNORDERED, 0):
+        made.exchange(0, made.data(0, b"stream 1", stream=1, flags=b.WHOLE | unordered))
+    # two packets, then a SACK
+    made.send(0, made.data(0, b"first of two"))
+    made.exchange(0, made.data(0, b"second of two"))
+    # lost, reported three times, sent again at once
+    lost, before = made.data(0, b"lost"), add(client.tsn, -2)
+    made.send(0, lost, lost=True)
+    for number in range(3):
+        made.reported(0, made.data(0, b"after it"), cumulative=before, gaps=[(2, 2 + number)])
+    made.exchange(0, lost)
+    # its SACK is lost, so it comes again after RTO.Min
+    unacknowledged = made.data(0, b"unacknowledged")
+    made.send(0, unacknowledged)
+    told.wait(DELAY_MS)
+    made.send(1, b.sack(add(client.tsn, -1)), lost=True)
+    told.wait(1000)
+    made.exchange(0, unacknowledged, duplicates=[add(client.tsn, -1)])
+    made.exchange(0, made.data(0, b"urgent", flags=b.WHOLE | DataFlag.IMMEDIATE))
+    close(made)
+    told.wait(1000)
+    told.linger_ns = b.SECOND
+    return told
+
+
+def silence() -> Story:
+    """The peer is not reached for a while: time-outs, then HEARTBEATs, at last SHUTDOWNs into the void."""
+    told = story()
+    made = transfer(told, 8301)
+    made.exchange(0, made.data(0, b"hello"))
+    early, late = made.data(0, b"early"), made.data(0, b"late")
+    made.send(0, early, lost=True)
+    made.send(0, late, lost=True)
+    for seconds in (1, 2):
+        told.wait(1000 * seconds)
+        made.send(0, early, late, lost=True)
+    told.wait(4000)
+    made.exchange(0, early, late)
+    for _ in range(4):
+        told.wait(31_000)
+        for side in (0, 1):
+            info = b"from %d" % side + told.clock.to_bytes(8)
+            made.send(side, b.heartbeat(info))
+            told.wait(DELAY_MS)
+            made.send(1 - side, b.heartbeat_ack(info))
+            told.wait(DELAY_MS)
+    for seconds in (1, 2):
+        made.send(0, b.shutdown(add(made.sides[1].tsn, -1)), lost=True)
+        told.wait(1000 * seconds)
+    close(made)
+    told.linger_ns = b.SECOND
+    return told
+
+
+CAPTURES: dict[str, Callable[[], Story]] = {"losses": losses, "silence": silence}
