@@ -3,9 +3,9 @@
 # setup.sh tools PYTHON STAMP  the outside judges of the tests
 # STAMP is the file that says that it is done.
 #
-# As root, Debian packages that are missing are installed. Without root, user-mode-linux is unpacked into the cache
-# folder (see sctpinspect/kernels/debian.py), and what has to be installed is named. Python packages come from the
-# index, and through the proxy, that pip is configured for.
+# As root, Debian packages that are missing are installed. Without root, user-mode-linux and libusrsctp2 are unpacked
+# into the cache folder (see sctpinspect/kernels/debian.py), and what has to be installed is named. Python packages
+# come from the index, and through the proxy, that pip is configured for.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -19,6 +19,11 @@ missing() {
     for pair; do
         command -v "${pair%=*}" >/dev/null || echo "${pair#*=}"
     done
+}
+
+# has_usrsctp PYTHON: whether the library with FreeBSD's stack can be loaded
+has_usrsctp() {
+    "$1" -c 'import ctypes; ctypes.CDLL("libusrsctp.so.2")' 2>/dev/null
 }
 
 # apt_install PACKAGE...: fails without root or apt-get
@@ -37,6 +42,7 @@ make_venv() {
     version=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
     "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install "$version-venv" ||
         fail "$python cannot make virtual environments: sudo apt-get install $version-venv"
+    has_usrsctp "$python" || apt_install libusrsctp2 || true # fetched below
     if [ "$(uname -m)" = x86_64 ]; then
         # shellcheck disable=SC2046
         set -- $(missing linux.uml=user-mode-linux nft=nftables)
@@ -61,6 +67,8 @@ make_venv() {
         .venv/bin/python sctpinspect/kernels/debian.py user-mode-linux >/dev/null ||
             echo "Without user-mode-linux, only a kernel that has SCTP itself can be used." >&2
     fi
+    has_usrsctp .venv/bin/python || .venv/bin/python sctpinspect/kernels/debian.py libusrsctp2 >/dev/null ||
+        echo "Without libusrsctp2, scenarios with FreeBSD's stack cannot be recorded." >&2
 }
 
 find_tools() {

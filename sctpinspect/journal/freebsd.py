@@ -7,7 +7,7 @@ messages are numbered as in FreeBSD's kernel, though usrsctp passes their struct
 
 # address families, levels, message flags
 AF_UNSPEC, AF_INET, AF_INET6 = 0, 2, 10
-IPPROTO_IP, SOL_SOCKET, IPPROTO_IPV6, IPPROTO_SCTP = 0, 1, 41, 132
+SOL_SOCKET, IPPROTO_SCTP = 1, 132
 MSG_PEEK = 0x2
 MSG_CTRUNC = 0x8
 MSG_TRUNC = 0x20
@@ -18,8 +18,7 @@ MSG_NOTIFICATION = 0x2000
 MSG_NOSIGNAL = 0x4000
 
 # socket options of other levels
-SO_REUSEADDR, SO_SNDBUF, SO_RCVBUF, SO_LINGER, SO_RCVTIMEO, SO_SNDTIMEO = 2, 7, 8, 13, 20, 21
-IPV6_V6ONLY = 26
+SO_SNDBUF, SO_RCVBUF, SO_LINGER = 7, 8, 13
 
 # association identifiers with a meaning of their own
 SCTP_FUTURE_ASSOC, SCTP_CURRENT_ASSOC, SCTP_ALL_ASSOC = 0, 1, 2

@@ -55,14 +55,6 @@ class _RemoteUdpEncapsPort(structures.RemoteUdpEncapsPort, fields="sue_address s
     pass
 
 
-class _PeerAuthChunks(structures.PeerAuthChunks, fields="gauth_assoc_id gauth_chunks"):
-    pass
-
-
-class _LocalAuthChunks(structures.LocalAuthChunks, fields="gauth_assoc_id gauth_chunks"):
-    pass
-
-
 class _AssocChange(structures.AssocChange):
     sac_error: U16 = 0
 
@@ -91,8 +83,6 @@ LAYOUTS: Layouts = {
     structures.Status: _Status,
     structures.DefaultPrInfo: _DefaultPrInfo,
     structures.RemoteUdpEncapsPort: _RemoteUdpEncapsPort,
-    structures.PeerAuthChunks: _PeerAuthChunks,
-    structures.LocalAuthChunks: _LocalAuthChunks,
     structures.AssocChange: _AssocChange,
     structures.RemoteError: _RemoteError,
     structures.SendFailedEvent: _SendFailedEvent,

@@ -101,7 +101,7 @@ def require_tools(packages: Sequence[str]) -> None:
         if not shutil.which(program):
             raise EnvironmentLacks(
                 f"{' '.join(packages)} is not installed, and cannot be fetched without {program}:"
-                " install it by this system's own means, or load this kernel's own SCTP (sudo modprobe sctp)."
+                " install it by this system's own means."
             )
 
 

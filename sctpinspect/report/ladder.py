@@ -40,7 +40,7 @@ _LEGEND = (
 )
 
 _CONNECTS = {"connect", "sctp_connectx"}
-_WAITS = {"accept", "recv", "recvmsg", "sctp_recvmsg"}
+_WAITS = {"accept", "recv", "recvmsg", "sctp_recvmsg", "sctp_recvv"}
 _HEARTBEATS = (ChunkType.HEARTBEAT, ChunkType.HEARTBEAT_ACK)
 _SIDE_STYLES = ("cyan", "magenta")
 

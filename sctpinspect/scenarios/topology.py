@@ -40,6 +40,8 @@ class Topology:
     def __post_init__(self) -> None:
         if unknown := set(self.stacks.values()) - {"usrsctp"}:
             raise ValueError(f"there is no stack {unknown.pop()!r}; there is usrsctp")
+        if self.stacks and "ipv6" in self.families and not self.udp_port:
+            raise ValueError("usrsctp speaks IPv6 in UDP only here: give a udp_port, or take IPv4")
         if not 1 <= self.paths <= 4:
             raise ValueError(f"a topology has 1 to 4 paths, not {self.paths}")
 

@@ -5,6 +5,7 @@ have sctp_sendv() and sctp_recvv() alone for messages. A waiting call never hold
 """
 
 import ctypes
+import errno
 import os
 import time
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_ssize_t, c_uint, c_uint16, c_uint32, c_void_p
@@ -21,6 +22,7 @@ from sctpinspect.sockets.sctp_socket import Socket
 
 Ancillary = list[tuple[int, int, bytes]]
 
+CLOSED = -1
 _ADDRESS_ROOM = 128
 _SENDV_NOINFO, _SENDV_SNDINFO, _SENDV_SPA = 0, 1, 4
 _RECVV_RCVINFO, _RECVV_NXTINFO, _RECVV_RN = 1, 2, 3
@@ -56,6 +58,8 @@ class Stack:
 
     def call(self, name: str, *arguments: Any) -> Any:
         """The call's result; one that is negative, or no address, is an error."""
+        if arguments[0] == CLOSED:  # an address to usrsctp, which would follow it
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         function = getattr(self._library, f"usrsctp_{name}")
         result = function(*arguments)
         if (result or 0) < 0 or (function.restype is c_void_p and result is None):
@@ -103,10 +107,10 @@ class Stack:
         return buffer.raw[: size.value]
 
 
-def _send_info(given: dict[int, bytes]) -> tuple[bytes, int]:
+def _send_info(given: dict[int, bytes]) -> tuple[bytes | None, int]:
     """What usrsctp_sendv() takes for control messages, and its kind."""
     if not given:
-        return b"", _SENDV_NOINFO
+        return None, _SENDV_NOINFO
     if given.keys() == {freebsd.SCTP_SNDINFO}:
         return given[freebsd.SCTP_SNDINFO], _SENDV_SNDINFO
     parts: dict[int, type[Control]] = {
@@ -190,7 +194,7 @@ class _Endpoint:
         self._stack.call("shutdown", self._handle, how)
 
     def close(self) -> None:
-        handle, self._handle = self._handle, -1
+        handle, self._handle = self._handle, CLOSED
         self._stack.call("close", handle)
 
     def getsockname(self) -> Address:
@@ -203,7 +207,7 @@ class _Endpoint:
         return int(
             self._stack.call(
                 *("sendv", self._handle, message, len(message), packed, packed is not None),
-                *(info, len(info), kind, flags),
+                *(info, len(info or b""), kind, flags),
             )
         )
 
@@ -243,11 +247,22 @@ class UsrsctpSocket(Socket):
     def _is_foreign(self, address: str) -> bool:
         return False  # usrsctp sees every address as it is given
 
-    def _missing(self, *_arguments: Any, **_keywords: Any) -> NoReturn:
-        raise UsageError(
-            "usrsctp has no such call; for messages it has sctp_sendv() and sctp_recvv(), for addresses"
-            " sctp_getladdrs() and sctp_getpaddrs()"
-        )
+    def settimeout(self, seconds: float | None) -> None:
+        """usrsctp has no time-outs. Raises UsageError."""
+        _missing()
 
-    send = sendmsg = sctp_sendmsg = recv = recvmsg = sctp_recvmsg = _missing
-    getsockname = getpeername = settimeout = _missing
+
+def _missing(*_arguments: Any, **_keywords: Any) -> NoReturn:
+    raise UsageError(
+        "usrsctp has no such call; for messages it has sctp_sendv() and sctp_recvv(), for addresses"
+        " sctp_getladdrs() and sctp_getpaddrs()"
+    )
+
+
+MISSING_CALLS = (
+    *("send", "sendmsg", "sctp_sendmsg", "recv", "recvmsg", "sctp_recvmsg"),
+    *("getsockname", "getpeername"),
+)
+"""Calls of RFC 6458 that the stack does not have: they raise UsageError."""
+for _name in MISSING_CALLS:
+    setattr(UsrsctpSocket, _name, _missing)

@@ -168,6 +168,23 @@ def test_it_says_so_where_it_cannot_run(tmp_path):
         assert ran.stderr.count("\n") == (status != 0) and "Traceback" not in ran.stderr
 
 
+def test_a_scenario_with_usrsctp_says_so_where_that_is_not(run, monkeypatch, tmp_path):
+    """Not installed, and nothing to fetch it with; the kernel is there."""
+
+    def not_installed(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(kernels, "choose", lambda name: None)
+    monkeypatch.setattr("ctypes.CDLL", not_installed)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    status, _out, err = run("capture", "sample/ancillary-freebsd")
+    assert status == 3
+    assert err == (
+        "sctpinspect: libusrsctp2 is not installed, and cannot be fetched without apt-get:"
+        " install it by this system's own means.\n"
+    )
+
+
 def test_several_captures_go_to_no_file(run, tmp_path):
     status, out, err = run("capture", "sample/multihoming", "sample/multihoming:ipv6", "--out", "one.pcapng")
     assert (status, out) == (2, "")

@@ -1,5 +1,6 @@
 """Debian packages without root, from the archive that this machine's apt is configured for."""
 
+import ctypes
 import os
 import shutil
 import tempfile
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sctpinspect.kernels import debian, uml
+from sctpinspect.kernels import debian, uml, usrsctp
 from sctpinspect.protocol.errors import EnvironmentLacks
 
 NOBODY = 65534
@@ -58,6 +59,22 @@ def test_user_mode_linux_is_fetched_once_and_boots(cache, folder):
 
     outcome = uml.Uml(Path(root)).run(["/bin/grep", "-c", "^sctp ", "/proc/modules"], folder, 60)
     assert (outcome.status, outcome.log) == (0, "1\n")
+
+
+def test_usrsctp_is_fetched_once_and_found(cache, monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", not_installed)
+    assert without_root(usrsctp.find) == "None"
+    library = without_root(usrsctp.choose)
+    assert library.startswith(f"{cache}/sctpinspect/debian/libusrsctp2/usr/lib/")
+    made = os.stat(library)
+    assert without_root(usrsctp.choose) == library
+    assert os.stat(library) == made
+    monkeypatch.undo()
+    assert ctypes.CDLL(library).usrsctp_init
+
+
+def not_installed(name: str) -> None:
+    raise OSError(f"{name}: cannot open shared object file")
 
 
 def test_own_package_lists_where_the_machine_has_none(cache, monkeypatch):

@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from sctpinspect.kernels import usrsctp
+
 GUEST = Path(__file__).with_name("guest")
 LIMIT_S = 180
 TESTS = [
@@ -22,6 +24,7 @@ TESTS = [
 def told(best_kernel, tmp_path_factory):
     """For each test what went wrong in its cases: nothing, or a text per case."""
     folder = tmp_path_factory.mktemp("sockets")
+    (folder / "usrsctp.library").write_text(usrsctp.choose())
     argv = [
         *(sys.executable, "-m", "pytest", str(GUEST), "--quiet", "--junitxml", str(folder / "results.xml")),
         *("--rootdir", str(GUEST), "--confcutdir", str(GUEST), "--override-ini", "python_files=*.py"),

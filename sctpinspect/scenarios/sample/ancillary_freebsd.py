@@ -14,6 +14,7 @@ from sctpinspect.journal.structures import (
     RecvRcvInfo,
     RemoteUdpEncapsPort,
     SndInfo,
+    Status,
 )
 from sctpinspect.scenarios.topology import Topology
 
@@ -48,9 +49,13 @@ def server(host):
         listener.listen()
         host.signal("listening")
         with listener.accept() as sock:
-            while (message := receive(host, sock)).data:
-                answer = SndInfo(snd_sid=message.stream, snd_ppid=message.ppid)
-                sock.sctp_sendv(b"OK", info=[answer])
+            print_association(host, sock)
+            host.wait_for("all sent")
+            for _ in range(MESSAGES):
+                message = receive(host, sock)
+                sock.sctp_sendv(b"OK", info=[SndInfo(snd_sid=message.stream, snd_ppid=message.ppid)])
+            host.signal("all answered")
+            assert not receive(host, sock).data  # the client has closed
 
 
 def client(host):
@@ -60,10 +65,21 @@ def client(host):
         if host.topology.udp_port:
             sock.setsockopt(RemoteUdpEncapsPort(sue_port=host.topology.udp_port))
         sock.connect(host.peer.addresses[0], PORT)
+        print_association(host, sock)
         for number in range(MESSAGES):
             sock.sctp_sendv(f"DATA {number}".encode(), info=[SndInfo(snd_sid=number, snd_ppid=PPID)])
+        host.signal("all sent")
+        host.wait_for("all answered")
         for _ in range(MESSAGES):
             receive(host, sock)
+
+
+def print_association(host, sock):
+    """Say what the two ends have agreed on."""
+    status = sock.getsockopt(Status())
+    host.print(f"streams: {status.sstat_outstrms} outbound, {status.sstat_instrms} inbound")
+    host.print(f"local addresses: {', '.join(sock.getladdrs().addresses)}")
+    host.print(f"peer addresses: {', '.join(sock.getpaddrs().addresses)}")
 
 
 def receive(host, sock):
