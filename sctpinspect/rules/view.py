@@ -5,7 +5,6 @@ from typing import Any
 
 import polars as pl
 
-from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.rules.messages import received_messages, sent_messages
 from sctpinspect.tables import Tables
 from sctpinspect.tables.completeness import is_whole
@@ -32,7 +31,7 @@ class View:
     """The tables of `tables.schema` as LazyFrames. Packets captured a second time elsewhere are left out.
 
     sent_messages, received_messages: calls beside what they sent or received (see `rules.messages`).
-    end_ns: when the capture ended: at its last packet or, if the sandbox recorded it, when that says so.
+    end_ns: when the capture ended, as in `Tables`.
     is_whole: whether it has all that its hosts ever sent, so that what is not there was not sent.
     """
 
@@ -78,13 +77,11 @@ def view(tables: Tables[pl.DataFrame]) -> View:
             received_messages(calls, messages, lazy["chunks"], associations),
         ]
     )
-    ended = tables.events.filter(name=RECORDING_ENDED)
-    ends = pl.concat([packets["time_ns"], ended["time_ns"]])
     return View(
         **lazy,
         sent_messages=sent.lazy(),
         received_messages=received.lazy(),
         recipe=tables.recipe,
-        end_ns=int(ends.max() or 0),
+        end_ns=tables.end_ns,
         is_whole=is_whole(tables.interfaces, packets, tables.events, tables.recipe, tables.defects),
     )

@@ -3,14 +3,25 @@
 Set-up runs it.
 """
 
+import tempfile
+from pathlib import Path
+
 from sctpinspect.decode import decode
+from sctpinspect.decode.files import opened
+from sctpinspect.decode.partitions import split
 from sctpinspect.decode.prepare import read_samples
 from sctpinspect.tables.build import build
 
 
 def prepare() -> None:
     """Have all that is compiled compiled and, if it can be kept, kept."""
-    read_samples(lambda capture: build(decode(capture)))
+    read_samples(_read)
+
+
+def _read(capture: Path) -> None:
+    build(decode(capture))
+    with tempfile.TemporaryDirectory() as folder:
+        split(opened(capture), Path(folder))
 
 
 if __name__ == "__main__":
