@@ -12,6 +12,7 @@ import polars as pl
 
 from sctpinspect import decode, tables
 from sctpinspect.decode import files, partitions
+from sctpinspect.decode.extract import extract
 from sctpinspect.decode.files import RawCapture
 from sctpinspect.protocol import EnvironmentLacks, SctpInspectError, UsageError
 from sctpinspect.report.escape import escape
@@ -21,6 +22,8 @@ from sctpinspect.report.text import contents
 from sctpinspect.rules import engine
 from sctpinspect.rules.engine import Verdict
 from sctpinspect.tables import Tables
+from sctpinspect.tables.build import Frame
+from sctpinspect.tables.membership import frames_of
 from sctpinspect.tables.partitions import Built, build_all, merge
 
 __all__ = [
@@ -48,18 +51,15 @@ def silent(doing: str, share: float) -> None:
     """Tell nobody."""
 
 
-class _File:
-    """A capture file, from which packets can be taken."""
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class _File(Tables[Frame]):
+    """A capture file with its tables, from which packets can be taken."""
 
     path: str | Path
 
     def packet(self, frame: int) -> Any:
         """The frame as a Scapy packet, from its link layer up. Raises UsageError if it is no packet."""
-        if str(self.path) == "-":
-            raise UsageError(
-                "standard input cannot be read a second time; save it to a file to see its packets"
-            )
-        capture = files.opened(self.path)
+        capture = self._opened()
         for frames in files.batches(capture):
             for found in frames[frames["number"] == frame]:
                 begin, length = int(found["offset"]), int(found["captured"])
@@ -69,16 +69,37 @@ class _File:
             raise UsageError(f"frame {frame} is no packet but an entry of the journal")
         raise UsageError(f"there is no frame {frame}: the capture has {capture.frames_total}")
 
+    def write(self, path: str | Path, association: int | None = None) -> None:
+        """Write the packets and calls of an association, or of all, to a pcapng.
+
+        Read again it gives the tables of that association, with frames numbered anew: ICMP errors that quote
+        its packets, calls that made its sockets, and events go with it. What only other packets told is lost:
+        which UDP ports carry SCTP, whether a sender computes checksums. Raises UsageError if there is no such
+        association, or the file cannot be written.
+        """
+        from sctpinspect.recorder.assemble import replacing
+
+        capture = self._opened()
+        if association is not None:
+            pick_association(self, association)
+        packets, entries = frames_of(self.lazy(), association)
+        out = Path(path)
+        with replacing(out, out.with_name(f".{out.name}.unfinished")) as file:
+            file.writelines(extract(capture, packets.to_numpy(), set(entries)))
+
+    def _opened(self) -> RawCapture:
+        if str(self.path) == "-":
+            raise UsageError("standard input cannot be read a second time; save it to a file")
+        return files.opened(self.path)
+
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Capture(_File, Tables[pl.DataFrame]):
+class Capture(_File[pl.DataFrame]):
     """A capture file as tables: one Polars DataFrame per table of `sctpinspect.tables.schema`.
 
     Beside them: `path`, `recipe` (how sctpinspect made it; empty for captures by others), `defects`
     (a sentence for each fault of the file) and `frames` (their number, as Wireshark counts).
     """
-
-    path: str | Path
 
     def __repr__(self) -> str:
         return f"<Capture {escape(str(self.path))}: {contents(self)}>"
@@ -104,10 +125,9 @@ class Capture(_File, Tables[pl.DataFrame]):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Scan(_File, Tables[pl.LazyFrame]):
+class Scan(_File[pl.LazyFrame]):
     """A capture file of any size as tables: one Polars LazyFrame per table; else as `Capture`."""
 
-    path: str | Path
     built: Built
 
     def __repr__(self) -> str:
