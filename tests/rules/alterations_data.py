@@ -23,6 +23,7 @@ from rules.good import MS, Story
 from sctpinspect.protocol import ChunkType
 
 T = ChunkType
+A_RWND = 8
 
 Alter = Callable[[Story], Thing | Sequence[Thing]]
 
@@ -237,3 +238,113 @@ def a_shutdown_as_soon_as_before(story):
 def a_shutdown_too_often(story):
     story.recipe["sysctls"]["association_max_retrans"] = "1"
     return find(story, T.SHUTDOWN, 2)
+
+
+# ---- §6.2: what SACKs report
+
+
+@alteration(
+    "rfc9260/6.2/gap-blocks-complete", "losses", "rfc9260/7.2.4/fast-retransmit-not-before-three-misses"
+)
+def a_tsn_not_reported(story):
+    late = delay(story, find(story, T.SACK, 9), 30)
+    return change(story, late, chunks=[b.sack(1007, gaps=[(2, 3)])])
+
+
+@alteration("rfc9260/6.2/duplicates-reported", "losses")
+def no_duplicate(story):
+    last = sack_after(story, find(story, T.DATA, -2))
+    return change(story, last, chunks=[b.sack(1012)])
+
+
+@alteration("rfc9260/6.2/one-sack-per-packet", "losses")
+def the_same_sack_twice(story):
+    sack = find(story, T.SACK, 1)
+    second = replace(sack, time_ns=sack.time_ns + MS)
+    story.packets.insert(index(story, sack) + 1, second)
+    return second
+
+
+@alteration("rfc9260/6.2/no-reneging", "losses")
+def a_report_taken_back(story):
+    return change(story, find(story, T.SACK, 9), chunks=[b.sack(1007, gaps=[(3, 4)])])
+
+
+@alteration("rfc9260/6.2/empty-data-aborted", "faulty")
+def no_abort(story):
+    remove(story, find(story, T.ABORT))
+    return find(story, T.DATA, 1)
+
+
+# ---- §6.1: windows, and what is sent first
+
+
+@alteration("rfc9260/6.1/peer-rwnd-respected", "window")
+def more_than_there_is_room_for(story):
+    patch(story, find(story, T.SACK), A_RWND, u32(3))
+    return find(story, T.DATA, 2)
+
+
+@alteration(
+    "rfc9260/6.1/zero-window-probe-single",
+    "window",
+    "rfc9260/6.1/peer-rwnd-respected",
+    "rfc9260/6.1/zero-window-probe-timing",
+)
+def two_probes(story):
+    patch(story, find(story, T.SACK), A_RWND, u32(0))
+    return find(story, T.DATA, 2)
+
+
+@alteration("rfc9260/6.1/zero-window-probe-timing", "window")
+def the_first_probe_too_soon(story):
+    return sooner(story, find(story, T.DATA, 3), 500)
+
+
+@alteration("rfc9260/6.1/zero-window-probe-timing", "window")
+def a_probe_as_soon_as_the_one_before(story):
+    return sooner(story, find(story, T.DATA, 5), 900)
+
+
+@alteration("rfc9260/6.1/retransmissions-before-new-data", "silence")
+def new_data_first(story):
+    again = find(story, T.DATA, 5)
+    early, late = again.chunks
+    sack = sack_after(story, again)
+    change(story, again, chunks=[early])
+    sack = change(story, sack, chunks=[b.sack(1001)])
+    end = index(story, sack) + 1
+    new, old = (
+        replace(again, time_ns=sack.time_ns + ms * MS, chunks=[chunk])
+        for ms, chunk in ((50, b.data(1003, b"new", ssn=3)), (60, late))
+    )
+    reports = [
+        replace(sack, time_ns=sent.time_ns + 3 * MS, chunks=[chunk])
+        for sent, chunk in ((new, b.sack(1001, gaps=[(2, 2)])), (old, b.sack(1003)))
+    ]
+    story.packets[end:end] = [new, reports[0], old, reports[1]]
+    return new
+
+
+# ---- §7.2.4: Fast Retransmit
+
+
+@alteration("rfc9260/7.2.4/fast-retransmit-not-before-three-misses", "losses")
+def after_two_misses(story):
+    remove(story, find(story, T.SACK, 8))
+    return find(story, T.DATA, 12)
+
+
+@alteration("rfc9260/7.2.4/fast-retransmit-after-three-misses", "losses")
+def a_fast_retransmit_that_was_slow(story):
+    return delay(story, find(story, T.DATA, 12), 150)
+
+
+@alteration("rfc9260/7.2.4/fast-retransmit-once", "losses")
+def two_fast_retransmits(story):
+    again = find(story, T.DATA, 12)
+    sack = delay(story, sack_after(story, again), 60)
+    change(story, sack, chunks=[b.sack(1011, duplicates=[1008])])
+    second = replace(again, time_ns=again.time_ns + 30 * MS)
+    story.packets.insert(index(story, again) + 1, second)
+    return second

@@ -4,4 +4,6 @@ from collections.abc import Callable
 
 from rules import good, good_data
 
+FAULTS = good_data.FAULTS
+
 CAPTURES: dict[str, Callable[[], good.Story]] = {**good.CAPTURES, **good_data.CAPTURES}

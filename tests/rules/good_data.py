@@ -10,7 +10,7 @@ from typing import Any
 import builders as b
 from rules.good import HOSTS, Association, Side, Story
 
-from sctpinspect.protocol import DataFlag
+from sctpinspect.protocol import CauseCode, DataFlag
 from sctpinspect.protocol.serial import add
 
 DELAY_MS = 2
@@ -116,7 +116,10 @@ def losses() -> Story:
     told.wait(DELAY_MS)
     made.send(1, b.sack(add(client.tsn, -1)), lost=True)
     told.wait(1000)
-    made.exchange(0, unacknowledged, duplicates=[add(client.tsn, -1)])
+    made.send(0, unacknowledged)
+    told.wait(DELAY_MS + 25)
+    made.sack(1, duplicates=[add(client.tsn, -1)])
+    told.wait(DELAY_MS)
     made.exchange(0, made.data(0, b"urgent", flags=b.WHOLE | DataFlag.IMMEDIATE))
     close(made)
     told.wait(1000)
@@ -153,4 +156,45 @@ def silence() -> Story:
     return told
 
 
-CAPTURES: dict[str, Callable[[], Story]] = {"losses": losses, "silence": silence}
+def window() -> Story:
+    """The peer closes its window; it is probed until it opens."""
+    told = story()
+    made = transfer(told, 8302)
+    client = made.sides[0]
+    made.exchange(0, made.data(0, b"hello"))
+    told.wait(30)
+    made.send(0, made.data(0, b"first of two"))
+    made.exchange(0, made.data(0, b"second of two"), a_rwnd=0)
+    probe, before = made.data(0, b"still closed?"), add(client.tsn, -2)
+    for seconds in (1, 1):
+        told.wait(1000 * seconds)
+        made.reported(0, probe, cumulative=before, a_rwnd=0)
+    told.wait(2000)
+    made.exchange(0, probe)
+    close(made)
+    told.linger_ns = b.SECOND
+    return told
+
+
+def faulty() -> Story:
+    """A peer that sends DATA without user data is told so."""
+    told = story()
+    made = transfer(told, 8303)
+    made.exchange(0, made.data(0, b"hello"))
+    empty = made.data(0, b"")
+    made.send(0, empty)
+    told.wait(DELAY_MS)
+    made.send(1, b.abort(b.cause(CauseCode.NO_USER_DATA, empty[4:8])))
+    told.linger_ns = b.SECOND
+    return told
+
+
+CAPTURES: dict[str, Callable[[], Story]] = {
+    "losses": losses,
+    "silence": silence,
+    "window": window,
+    "faulty": faulty,
+}
+
+FAULTS = {"faulty": {"rfc9260/3.3.1/data-user-data-present"}}
+"""What an endpoint does wrong there on purpose: its peer, which does right, is judged."""
