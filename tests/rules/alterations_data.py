@@ -8,11 +8,15 @@ from rules.altering import (
     CUMULATIVE_TSN,
     PPID,
     SSN,
+    TSN,
     Thing,
+    alter,
+    call,
     change,
     delay,
     find,
     index,
+    insert,
     patch,
     remove,
     u16,
@@ -20,7 +24,7 @@ from rules.altering import (
 )
 from rules.good import MS, Story
 
-from sctpinspect.protocol import ChunkType
+from sctpinspect.protocol import ChunkType, DataFlag
 
 T = ChunkType
 A_RWND = 8
@@ -257,9 +261,9 @@ def no_duplicate(story):
     return change(story, last, chunks=[b.sack(1012)])
 
 
-@alteration("rfc9260/6.2/one-sack-per-packet", "losses")
+@alteration("rfc9260/6.2/one-sack-per-packet", "window")
 def the_same_sack_twice(story):
-    sack = find(story, T.SACK, 1)
+    sack = find(story, T.SACK, 2)
     second = replace(sack, time_ns=sack.time_ns + MS)
     story.packets.insert(index(story, sack) + 1, second)
     return second
@@ -348,3 +352,67 @@ def two_fast_retransmits(story):
     second = replace(again, time_ns=again.time_ns + 30 * MS)
     story.packets.insert(index(story, again) + 1, second)
     return second
+
+
+# ---- §1.6, §6.5, §6.9: TSNs, streams, fragments
+
+
+@alteration(
+    "rfc9260/1.6/tsn-wrap", "wrapped", "rfc9260/3.3.1/tsn-sequential", "rfc9260/3.3.4/sack-cum-tsn-exact"
+)
+def tsn_zero_left_out(story):
+    patch(story, find(story, T.SACK, 2), CUMULATIVE_TSN, u32(1))
+    return patch(story, find(story, T.DATA, 2), TSN, u32(1))
+
+
+@alteration("rfc9260/6.9/no-refragmentation", "one_to_one", "rfc9260/6.9/retransmission-same-chunk")
+def a_fragment_that_becomes_the_last(story):
+    again = [packet for packet in story.packets if packet.chunks[0][:2] == bytes([0, 0])][-1]
+    return patch(story, again, 1, bytes([DataFlag.ENDING]))
+
+
+@alteration("rfc9260/6.5/invalid-sid-reported", "faulty_stream")
+def no_error(story):
+    error = find(story, T.ERROR)
+    change(story, error, chunks=error.chunks[:1])
+    return find(story, T.DATA, 1)
+
+
+# ---- §4, §8.3, §9.2: states
+
+
+@alteration("rfc9260/4/shutdown-received-flush", "flush")
+def sent_after_the_peer_has_closed(story):
+    delay(story, find(story, T.DATA, 1), 700)
+    late = call(story, "sctp_sendmsg", host="b")
+    alter(story, late, start_ns=late.start_ns + 650 * MS, end_ns=late.end_ns + 700 * MS)
+    return find(story, T.DATA, 1)
+
+
+@alteration(
+    "rfc9260/8.3/hb-state", "multihoming", "rfc6458/8.1.12/hb-interval-option", "rfc9260/8.3/hb-interval"
+)
+def a_heartbeat_after_the_own_shutdown(story):
+    beat = find(story, T.HEARTBEAT, source="10.1.0.1")
+    return insert(story, find(story, T.SHUTDOWN_ACK), b.heartbeat(b"still there?"), like=beat)
+
+
+@alteration("rfc9260/9.2/shutdown-sent-answers-data", "flush", "rfc9260/5.1/first-data-acked-immediately")
+def data_after_shutdown_answered_with_sack(story):
+    again = find(story, T.SHUTDOWN, 1)
+    delay(story, again, 150)
+    insert(story, find(story, T.SHUTDOWN, 1), b.sack(90))
+    return find(story, T.DATA, 1)
+
+
+@alteration(
+    "rfc9260/9.2/shutdown-collision",
+    "crossing",
+    "rfc9260/9.2/shutdown-ack-answers-shutdown",
+    "rfc9260/9.2/shutdown-complete-answers-ack",
+    "rfc9260/9.2/shutdown-in-order",
+)
+def one_does_not_answer(story):
+    source = story.packets[1].source
+    remove(story, find(story, T.SHUTDOWN_ACK, source=source), find(story, T.SHUTDOWN_COMPLETE, source=source))
+    return find(story, T.SHUTDOWN)

@@ -176,6 +176,16 @@ def window() -> Story:
     return told
 
 
+def wrapped() -> Story:
+    """TSNs that wrap."""
+    told = story()
+    made = transfer(told, 8306, tsns=(0xFFFFFFFE, 5))
+    for number in range(3):
+        made.exchange(0, made.data(0, b"DATA %d" % number))
+    close(made)
+    return told
+
+
 def faulty() -> Story:
     """A peer that sends DATA without user data is told so."""
     told = story()
@@ -189,12 +199,77 @@ def faulty() -> Story:
     return told
 
 
+def faulty_stream() -> Story:
+    """A peer that sends DATA on a stream that there is not is told so."""
+    told = story()
+    made = transfer(told, 8304)
+    made.exchange(0, made.data(0, b"hello"))
+    stray = made.data(0, b"?", stream=50)
+    made.send(0, stray)
+    told.wait(DELAY_MS)
+    error = b.error(b.cause(CauseCode.INVALID_STREAM_IDENTIFIER, bytes([0, 50, 0, 0])))
+    made.send(1, b.sack(add(made.sides[0].tsn, -1)), error)
+    told.wait(DELAY_MS)
+    close(made)
+    told.linger_ns = b.SECOND
+    return told
+
+
+def crossing() -> Story:
+    """Both ends close at the same time."""
+    told = story()
+    made = transfer(told, 8305)
+    for side in (0, 1):
+        made.send(side, b.shutdown(add(made.sides[1 - side].tsn, -1)))
+    told.wait(DELAY_MS)
+    for chunk in (b.shutdown_ack(), b.shutdown_complete()):
+        for side in (0, 1):
+            made.send(side, chunk)
+        told.wait(DELAY_MS)
+    told.linger_ns = b.SECOND
+    return told
+
+
+def flush() -> Story:
+    """What a program had given before the peer closed is still sent."""
+    told = Story()
+    client = Side("a", 21, HOSTS["a"][:1], 8210, 0xA8, 50, streams=(10, 10))
+    server = Side("b", 21, HOSTS["b"][:1], 9210, 0xB8, 90, streams=(10, 10))
+    made = Association(told, (client, server))
+    for side in (server, client):
+        told.calls_only(side.host, 21, "socket", family="AF_INET", type="SOCK_SEQPACKET")
+        told.calls_only(side.host, 21, "bind", side.port, address=side.addresses[0], port=side.port)
+    told.calls_only("b", 21, "listen", 9210, backlog=5)
+    with made.sending(0, b"hello"):
+        made.set_up()
+    made.send(0, made.data(0, b"hello"))
+    made.sack(1)
+    with made.sending(1, b"farewell"):
+        with made.sending(0, b"", flags=["SCTP_EOF"]):
+            made.send(0, b.shutdown(add(server.tsn, -1)))
+        told.wait(30)
+        made.send(1, made.data(1, b"farewell"))
+    made.shut_down()
+    for host in ("a", "b"):
+        told.calls_only(host, 21, "close", 8210 if host == "a" else 9210)
+    told.wait(1000)
+    told.linger_ns = b.SECOND
+    return told
+
+
 CAPTURES: dict[str, Callable[[], Story]] = {
     "losses": losses,
     "silence": silence,
     "window": window,
+    "wrapped": wrapped,
     "faulty": faulty,
+    "faulty_stream": faulty_stream,
+    "crossing": crossing,
+    "flush": flush,
 }
 
-FAULTS = {"faulty": {"rfc9260/3.3.1/data-user-data-present"}}
+FAULTS = {
+    "faulty": {"rfc9260/3.3.1/data-user-data-present"},
+    "faulty_stream": {"rfc9260/5.1.1/data-sid-in-range"},
+}
 """What an endpoint does wrong there on purpose: its peer, which does right, is judged."""

@@ -788,7 +788,7 @@ def _(story):
     return change(story, find(story, T.INIT_ACK), tag=0x1234)
 
 
-@alteration("rfc9260/5.1.1/data-sid-in-range", "one_to_one")
+@alteration("rfc9260/5.1.1/data-sid-in-range", "one_to_one", "rfc9260/6.5/invalid-sid-reported")
 def _(story):
     urgent = next(packet for packet in story.packets if packet.chunks[0][:2] == bytes([0, b.WHOLE | 4]))
     argue(

@@ -4,10 +4,9 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.answers import AT_RECEIVER, left_out, unmoved
+from sctpinspect.rules.answers import AT_RECEIVER, left_out, unmoved, up_to
 from sctpinspect.rules.queries import SECOND, TICKS_NS, found, unanswered
-from sctpinspect.rules.timers import since_heard
-from sctpinspect.tables.associations import ENDPOINT, is_type
+from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 from sctpinspect.tables.tsns import steps
 
 SMALL = 500
@@ -94,29 +93,54 @@ def duplicates_reported(t: View) -> Judgement:
 def one_sack_per_packet(t: View) -> Judgement:
     """A SACK answers a packet that no SACK has answered yet, or tells of more room.
 
-    What it checks: that between two SACKs of a side a packet of its peer arrived, or the a_rwnd of the second
-    one is larger.
+    What it checks: of a SACK with the same cumulative TSN ack, number of gap ack blocks and at most the
+    a_rwnd of the one before, that a packet of the peer arrived in between, or more than one not long before.
     Why it matters: an endpoint must not be more aggressive with SACKs; they make the window grow.
     What the capture must contain: the handshake and two SACKs of one side. A violation counts only in a
     capture of the sandbox without drops, which knows what arrived at the receiver and when.
-    Known exceptions: a packet that came within two clock ticks before the first of the two may be answered by
-    the second. Associations with RE_CONFIG or FORWARD_TSN are left out.
+    Known exceptions: packets that came within two clock ticks before the first of the two may each have an
+    answer of their own. Associations with RE_CONFIG or FORWARD_TSN are left out.
     References: RFC 9260 §6.2.
     """
-    sacks = since_heard(t, unmoved(t, t.acks).filter(is_type(ChunkType.SACK)))
-    subjects = sacks.with_columns(
-        before_ns=pl.col("time_ns").shift(1).over(ENDPOINT),
-        first_ns=pl.col("time_ns").shift(2).over(ENDPOINT),
-        before=pl.col("a_rwnd").shift(1).over(ENDPOINT),
-        frames=pl.concat_list(pl.col("frame").shift(1).over(ENDPOINT), "frame"),
-    ).filter(pl.col("before_ns").is_not_null())
-    # the one before may have answered an earlier packet, and not known of this one yet
-    is_late = (pl.col("heard_ns") > pl.col("before_ns") - TICKS_NS) & (
-        pl.col("heard_before_ns") > pl.col("first_ns")
-    ).fill_null(True)
-    is_new = ((pl.col("heard_ns") > pl.col("before_ns")) | is_late).fill_null(False)
-    violations = subjects.filter(~is_new & (pl.col("a_rwnd") <= pl.col("before")))
-    actual = "nothing arrived since the SACK before"
+    same = ["cumulative_tsn", "reported", "a_rwnd", "time_ns", "frame"]
+    offsets = pl.col("end_offset").cast(pl.Int64) - pl.col("start_offset")
+    reported = (
+        t.gap_blocks.filter(pl.col("kind") == "gap")
+        .group_by("packet", "chunk")
+        .agg(reported=(offsets + 1).sum())
+    )
+    sacks = (
+        unmoved(t, t.acks)
+        .filter(is_type(ChunkType.SACK))
+        .join(reported, on=["packet", "chunk"], how="left", maintain_order="left")
+        .with_columns(pl.col("reported").fill_null(0))
+        .with_columns(number=pl.int_range(pl.len()).over(ENDPOINT))
+        .with_columns(pl.col(name).shift(1).over(ENDPOINT).alias(f"{name}_before") for name in same)
+        .with_columns(begin_ns=pl.col("time_ns_before") - TICKS_NS)
+    )
+    arrivals = t.packets.filter(
+        pl.col("association").is_not_null() & (pl.col("delivery") != "lost").fill_null(True)
+    ).select("association", peer(), event_ns=pl.coalesce("delivered_ns", "time_ns"))
+    answers = sacks.select(*ENDPOINT, event_ns="time_ns")
+    counted = (
+        sacks.pipe(up_to, "time_ns", arrivals, "arrived")
+        .pipe(up_to, "time_ns_before", arrivals, "arrived_before")
+        .pipe(up_to, "begin_ns", arrivals, "arrived_begin")
+        .pipe(up_to, "begin_ns", answers, "answered")
+    )
+    subjects = counted.filter(pl.col("begin_ns").is_not_null()).with_columns(
+        frames=pl.concat_list("frame_before", "frame")
+    )
+    is_same = (
+        (pl.col("cumulative_tsn") == pl.col("cumulative_tsn_before"))
+        & (pl.col("reported") == pl.col("reported_before"))
+        & (pl.col("duplicate_tsn_count") == 0)
+        & (pl.col("a_rwnd") <= pl.col("a_rwnd_before"))
+        & (pl.col("arrived") == pl.col("arrived_before"))
+    )
+    new = pl.col("arrived") - pl.col("arrived_begin")
+    violations = subjects.filter(is_same & (new <= pl.col("number") - pl.col("answered")))
+    actual = "nothing arrived since the SACK before, which says the same"
     return Judgement(subjects, found(violations, "no SACK", actual), left_out(t))
 
 
