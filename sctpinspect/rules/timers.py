@@ -8,8 +8,10 @@ from sctpinspect.rules.queries import MILLISECOND, TICKS_NS
 from sctpinspect.rules.view import View
 from sctpinspect.tables.associations import ENDPOINT, peer
 
-AT_SENDER = (Need.AT_SENDER, Need.COUNTERS, Need.JOURNAL)
-"""What it takes to judge a timer: every packet, when it was sent, and what the program set."""
+AT_SENDER = (Need.HANDSHAKE, Need.AT_SENDER, Need.COUNTERS, Need.JOURNAL)
+"""What it takes to judge a timer: every packet from the first on, when it was sent, and what the program
+set.
+"""
 
 PARAMETERS = {
     "rto_initial": ("SCTP_RTOINFO", "srto_initial", MILLISECOND),

@@ -255,7 +255,7 @@ def _report(
 ) -> None:
     """Compares gap ack blocks, which are in order of their first TSN, with what has arrived."""
     block, end = block_begins[ack], block_begins[ack + 1]
-    line = bisect(steps, begins[owner], begins[owner + 1], cumulative + 1)
+    line = bisect(steps, begins[owner], begins[owner + 1], max(cumulative + 1, states[owner, _SURE_STEP]))
     far = min(line + _NEAR, states[owner, _TOP] + 1)
     while line < far:
         while block < end and block_lasts[block] < steps[line]:

@@ -416,3 +416,34 @@ def one_does_not_answer(story):
     source = story.packets[1].source
     remove(story, find(story, T.SHUTDOWN_ACK, source=source), find(story, T.SHUTDOWN_COMPLETE, source=source))
     return find(story, T.SHUTDOWN)
+
+
+# ---- §6.1, §6.4, §7.2.1: bundling, paths, the first window
+
+
+@alteration("rfc9260/6.1/sack-bundled-with-data", "two_paths")
+def data_without_a_sack(story):
+    bundle = next(packet for packet in story.packets if len(packet.chunks) == 2)
+    mixed = change(story, bundle, chunks=bundle.chunks[1:])
+    alone = replace(mixed, time_ns=mixed.time_ns + MS, chunks=bundle.chunks[:1])
+    story.packets.insert(index(story, mixed) + 1, alone)
+    return mixed
+
+
+@alteration("rfc9260/6.4/sack-to-data-source", "two_paths")
+def a_sack_to_the_other_address(story):
+    return change(story, find(story, T.SACK, 2), destination="10.2.0.1", source="10.2.0.2")
+
+
+@alteration("rfc9260/6.4/timeout-retransmission-other-path", "two_paths")
+def again_on_the_same_path(story):
+    again = find(story, T.DATA, -1)
+    answer = sack_after(story, again)
+    change(story, answer, source="10.1.0.2", destination="10.1.0.1")
+    return change(story, again, source="10.1.0.1", destination="10.1.0.2")
+
+
+@alteration("rfc9260/7.2.1/initial-cwnd", "burst")
+def twice_as_much(story):
+    remove(story, find(story, T.SACK))
+    return find(story, T.DATA, 5)

@@ -176,6 +176,55 @@ def window() -> Story:
     return told
 
 
+def burst() -> Story:
+    """As much as the first congestion window holds, and as much again after the first SACKs."""
+    told = story()
+    made = transfer(told, 8307)
+    for _ in range(2):
+        for number in range(3):
+            made.send(0, made.data(0, bytes([number]) * 1400))
+        told.wait(DELAY_MS)
+        made.sack(1)
+        told.wait(DELAY_MS)
+    close(made)
+    told.linger_ns = b.SECOND
+    return told
+
+
+def two_paths() -> Story:
+    """Both paths answer HEARTBEATs; SACKs go with DATA; what is lost on one path is sent again on the
+    other.
+    """
+    told = story()
+    made = transfer(told, 8308, paths=2)
+    for path in (0, 1):
+        for side in (0, 1):
+            info = b"path %d" % path + told.clock.to_bytes(8)
+            made.send(side, b.heartbeat(info), path=path)
+            told.wait(DELAY_MS)
+            made.send(1 - side, b.heartbeat_ack(info), path=path)
+            told.wait(DELAY_MS)
+    made.exchange(1, made.data(1, bytes(100)))
+    for _ in range(2):
+        made.exchange(0, made.data(0, b"hello"))
+    made.send(0, made.data(0, b"how do you do?"))
+    told.wait(50)
+    made.send(1, b.sack(add(made.sides[0].tsn, -1)), made.data(1, b"thank you"))
+    told.wait(DELAY_MS)
+    made.sack(0)
+    told.wait(DELAY_MS)
+    lost = made.data(0, b"lost")
+    made.send(0, lost, lost=True)
+    told.wait(1000)
+    made.send(0, lost, path=1)
+    told.wait(DELAY_MS)
+    made.send(1, b.sack(add(made.sides[0].tsn, -1)), path=1)
+    told.wait(DELAY_MS)
+    close(made)
+    told.linger_ns = b.SECOND
+    return told
+
+
 def wrapped() -> Story:
     """TSNs that wrap."""
     told = story()
@@ -261,6 +310,8 @@ CAPTURES: dict[str, Callable[[], Story]] = {
     "losses": losses,
     "silence": silence,
     "window": window,
+    "burst": burst,
+    "two_paths": two_paths,
     "wrapped": wrapped,
     "faulty": faulty,
     "faulty_stream": faulty_stream,

@@ -1017,7 +1017,7 @@ def _(story):
     return change(story, find(story, T.SACK, 2), tag=0)
 
 
-@alteration("rfc9260/9/silence-after-close", "multihoming")
+@alteration("rfc9260/9/silence-after-close", "multihoming", "rfc9260/8.3/hb-state")
 def _(story):
     beat = find(story, T.HEARTBEAT, source=A[0])
     return insert(story, find(story, T.INIT, -1), b.heartbeat(b"anybody there?"), like=beat)

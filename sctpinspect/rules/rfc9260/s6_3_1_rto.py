@@ -67,7 +67,7 @@ def rto_max(t: View) -> Judgement:
     "rfc9260/6.3.1/rto-initial",
     level=Level.INFO,
     cites=["RFC 9260 §6.3.1", "RFC 9260 §16"],
-    to_fail=[*AT_SENDER, Need.DELIVERY],
+    to_fail=[Need.AT_SENDER, Need.COUNTERS, Need.JOURNAL, Need.DELIVERY],
 )
 def rto_initial(t: View) -> Judgement:
     """The first INIT is repeated after RTO.Initial.
