@@ -278,7 +278,11 @@ def cookie_echo_without_the_report(story):
     return change(story, packet, chunks=packet.chunks[:1])
 
 
-@alteration("rfc9260/3.2.2/unknown-init-ack-param-reported", "strange")
+@alteration(
+    "rfc9260/3.2.2/unknown-init-ack-param-reported",
+    "strange",
+    "rfc9260/5.1/quiet-between-cookie-echo-and-ack",
+)
 def report_before_cookie_ack(story):
     packet = cookie_echo_without_the_report(story)
     report = b.error(b.cause(CauseCode.UNRECOGNIZED_PARAMETERS, b.parameter(0xC222, b"own")[:7]))
@@ -512,7 +516,7 @@ def ssn_goes_on(story):
     return patch(story, find(story, T.DATA, 3), SSN, u16(3))
 
 
-@alteration("rfc9260/5.2.4/restart-resets-state", "restarts")
+@alteration("rfc9260/5.2.4/restart-resets-state", "restarts", "rfc9260/6.2/one-sack-per-packet")
 def old_tag_goes_on(story):
     old = find(story, T.SACK, 2)
     return again(story, old, find(story, T.SHUTDOWN).time_ns - 300 * MS)

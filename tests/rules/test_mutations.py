@@ -285,7 +285,7 @@ def _(story):
     return find(story, T.INIT)
 
 
-@alteration("rfc6458/5.3.4/snd-abort", "aborted")
+@alteration("rfc6458/5.3.4/snd-abort", "aborted", "rfc9260/9.1/user-abort-cause")
 def _(story):
     return change(story, find(story, T.ABORT), chunks=[b.abort()])
 
@@ -635,13 +635,13 @@ def _(story):
     return patch(story, find(story, T.INIT, -1), INIT_A_RWND, u32(1499))
 
 
-@alteration("rfc9260/3.3.2/first-tsn-is-initial-tsn", "multihoming", "rfc9260/3.3.4/sack-cum-tsn-exact")
+@alteration("rfc9260/3.3.2/first-tsn-is-initial-tsn", "multihoming")
 def _(story):
     patch(story, find(story, T.INIT), INIT_TSN, u32(1005))
     return find(story, T.DATA)
 
 
-@alteration("rfc9260/3.3.2/first-tsn-is-initial-tsn", "multihoming", "rfc9260/3.3.4/sack-cum-tsn-exact")
+@alteration("rfc9260/3.3.2/first-tsn-is-initial-tsn", "multihoming")
 def an_initial_tsn_one_too_low(story):
     first = find(story, T.DATA)
     patch(story, find(story, T.INIT), INIT_TSN, u32(int.from_bytes(first.chunks[0][TSN : TSN + 4]) - 1))
@@ -735,7 +735,7 @@ def _(story):
     return change(story, find(story, T.SHUTDOWN_ACK), chunks=[b.chunk(T.SHUTDOWN_ACK, bytes(4))])
 
 
-@alteration("rfc9260/3.3.11/cookie-echo-exact", "multihoming")
+@alteration("rfc9260/3.3.11/cookie-echo-exact", "multihoming", "rfc9260/5.1.5/invalid-cookie-silent")
 def _(story):
     return patch(story, find(story, T.COOKIE_ECHO), 20, b"?")
 
