@@ -18,9 +18,14 @@ DEFECTS: dict[str, str] = {
     "parameter_length_short": "length field below 4: the parameters that follow cannot be found",
     "parameter_overruns_chunk": "length field reaches beyond the chunk",
     "parameter_length_wrong": "not the length that its type has",
+    "parameter_value_short": "too short for the fields of its type",
     # of an error cause (RFC 9260 §3.3.10); also cut_by_snaplen and cut_by_fragmentation
     "cause_length_short": "length field below 4: the error causes that follow cannot be found",
     "cause_overruns_chunk": "length field reaches beyond the chunk",
+    "cause_value_short": "too short for the fields of its code",
+    # of what a parameter or error cause holds: a parameter, error cause or chunk
+    "held_length_short": "length field below 4: what follows in the same value cannot be found",
+    "held_overruns_holder": "length field reaches beyond the value that it stands in",
 }
 
 NAMES: list[str | None] = [None, *DEFECTS]

@@ -81,14 +81,21 @@ TLV = np.dtype(
         ("defect", np.uint8),
         ("offset", np.uint32),  # where it begins in its packet
         ("is_whole", np.bool_),
+        ("has_fields", np.bool_),  # the value is whole and as long as the fields of its type
         ("value_begin", np.int64),
+        ("words", np.uint32, 4),  # the first of its value, if that is whole; zeros follow a shorter one
         # of the address in it
         ("family", np.uint8),  # 4, 6; 0: none
         ("high", np.uint64),
         ("low", np.uint64),
+        # of one that another holds
+        ("kind", np.uint8),  # what it is: index into TLV_KINDS
+        ("depth", np.uint16),  # 0: of the chunk itself; 1: in one of these, and so on
     ]
 )
-"""A parameter or error cause."""
+"""A parameter, error cause or, held by an error cause, chunk."""
+
+TLV_KINDS = ("parameter", "cause", "chunk")
 
 GAP_BLOCK = np.dtype(
     [

@@ -15,16 +15,17 @@ from sctpinspect.decode import defects
 from sctpinspect.decode.checksums import checksum, digest
 from sctpinspect.decode.compiled import compiled
 from sctpinspect.decode.octets import u8, u16, u32, u64
-from sctpinspect.decode.rows import CHUNK, GAP_BLOCK, GAP_KINDS, TLV
-from sctpinspect.protocol import COMMON_HEADER_LENGTH, ChunkType, ParameterType
+from sctpinspect.decode.rows import CHUNK, GAP_BLOCK, GAP_KINDS, TLV, TLV_KINDS
+from sctpinspect.protocol import COMMON_HEADER_LENGTH, CauseCode, ChunkType, ParameterType
 
 BATCH = 1 << 18
 """Rows of each kind that one pass of the walk fills; no packet has more."""
 
 
 class Rows(NamedTuple):
-    """The rows of a capture, in the order of its packets: CHUNK, TLV, TLV and GAP_BLOCK of `decode.rows`.
+    """The rows of a capture, in the order of its packets: CHUNK, TLV, TLV, GAP_BLOCK, TLV of `decode.rows`.
 
+    held: what stands inside parameters and error causes; of each one of a chunk level by level.
     packets: so many packets were walked; fewer than there are if the rows would have been too many.
     """
 
@@ -32,7 +33,11 @@ class Rows(NamedTuple):
     parameters: NDArray
     causes: NDArray
     gap_blocks: NDArray
+    held: NDArray
     packets: int
+
+
+_KINDS = (CHUNK, TLV, TLV, GAP_BLOCK, TLV)
 
 
 def walk(data: NDArray, reassembled: NDArray, packets: NDArray, maximum: int) -> Rows:
@@ -47,26 +52,27 @@ def walk(data: NDArray, reassembled: NDArray, packets: NDArray, maximum: int) ->
         batch, done = _batch(data, reassembled, packets, done, maximum - done - rows)
         batches.append(batch)
         rows += sum(map(len, batch))
-    chunks, parameters, causes, gap_blocks = (
+    chunks, parameters, causes, gap_blocks, held = (
         np.concatenate(parts) if parts else np.empty(0, dtype)
-        for parts, dtype in zip(_by_kind(batches), (CHUNK, TLV, TLV, GAP_BLOCK), strict=True)
+        for parts, dtype in zip(_by_kind(batches), _KINDS, strict=True)
     )
-    return Rows(chunks, parameters, causes, gap_blocks, done)
+    return Rows(chunks, parameters, causes, gap_blocks, held, done)
 
 
 def _by_kind(batches: list[tuple]) -> Iterator[list]:
-    return ([batch[kind] for batch in batches] for kind in range(4))
+    return ([batch[kind] for batch in batches] for kind in range(len(_KINDS)))
 
 
 def _batch(
     data: NDArray, reassembled: NDArray, packets: NDArray, first: int, maximum: int
 ) -> tuple[tuple[NDArray, ...], int]:
     """The rows of some packets from the first on, and the number of the next one."""
-    rows = tuple(np.empty(BATCH, dtype) for dtype in (CHUNK, TLV, TLV, GAP_BLOCK))
-    counts = np.zeros(4, np.int64)
-    chunks, parameters, causes, gap_blocks = rows
+    rows = tuple(np.empty(BATCH, dtype) for dtype in _KINDS)
+    counts = np.zeros(len(_KINDS), np.int64)
+    chunks, parameters, causes, gap_blocks, held = rows
     done = _packets(
-        *(data, reassembled, packets, first, maximum), *(chunks, parameters, causes, gap_blocks), counts
+        *(data, reassembled, packets, first, maximum),
+        *(chunks, parameters, causes, gap_blocks, held, counts),
     )
     return tuple(part[:count] for part, count in zip(rows, counts, strict=True)), done
 
@@ -85,12 +91,18 @@ _SACK_COUNTS_OVERRUN_CHUNK = _DEFECT["sack_counts_overrun_chunk"]
 _BYTES_AFTER_PARAMETERS = _DEFECT["bytes_after_parameters"]
 _PARAMETER_LENGTH_WRONG = _DEFECT["parameter_length_wrong"]
 _PARAMETER = (_DEFECT["parameter_length_short"], _DEFECT["parameter_overruns_chunk"])
+_PARAMETER_VALUE_SHORT = _DEFECT["parameter_value_short"]
 _CAUSE = (_DEFECT["cause_length_short"], _DEFECT["cause_overruns_chunk"])
+_CAUSE_VALUE_SHORT = _DEFECT["cause_value_short"]
+_HELD_LENGTH_SHORT = _DEFECT["held_length_short"]
+_HELD_OVERRUNS_HOLDER = _DEFECT["held_overruns_holder"]
 
-_CHUNKS, _PARAMETERS, _CAUSES, _GAP_BLOCKS = range(4)
+_CHUNKS, _PARAMETERS, _CAUSES, _GAP_BLOCKS, _HELD = range(5)
 """Which of the counts is whose."""
 
 _GAP, _NR_GAP, _DUPLICATE = map(GAP_KINDS.index, ("gap", "nr_gap", "duplicate"))
+
+_IS_PARAMETER, _IS_CAUSE, _IS_CHUNK = map(TLV_KINDS.index, ("parameter", "cause", "chunk"))
 
 _HEADER = COMMON_HEADER_LENGTH
 _MAXIMUM_LENGTH = 1 << 16
@@ -109,6 +121,7 @@ _FIELDS = {
     ChunkType.I_DATA: 16,  # RFC 8260 §2.1
     ChunkType.ASCONF: 4,  # RFC 5061 §4.1
     ChunkType.ASCONF_ACK: 4,
+    ChunkType.PKTDROP: 12,  # draft-stewart-sctp-pktdrprep
     ChunkType.FORWARD_TSN: 4,  # RFC 3758 §3.2
     ChunkType.I_FORWARD_TSN: 4,  # RFC 8260 §2.3.1
 }
@@ -135,12 +148,60 @@ _LENGTHS = {
     ParameterType.FORWARD_TSN_SUPPORTED: 4,
     ParameterType.ZERO_CHECKSUM_ACCEPTABLE: 8,
     ParameterType.ADAPTATION_LAYER_INDICATION: 8,
+    ParameterType.SSN_TSN_RESET_REQUEST: 8,  # RFC 6525 §4.3
+    ParameterType.ADD_OUTGOING_STREAMS_REQUEST: 12,  # RFC 6525 §4.5
+    ParameterType.ADD_INCOMING_STREAMS_REQUEST: 12,
+    ParameterType.SUCCESS_INDICATION: 8,  # RFC 5061 §4.2.6
 }
 """Length fields of the parameter types that have but one."""
 
+_PARAMETER_FIELDS = {
+    ParameterType.COOKIE_PRESERVATIVE: 4,
+    ParameterType.OUTGOING_SSN_RESET_REQUEST: 12,  # RFC 6525 §4.1
+    ParameterType.INCOMING_SSN_RESET_REQUEST: 4,
+    ParameterType.SSN_TSN_RESET_REQUEST: 4,
+    ParameterType.RE_CONFIGURATION_RESPONSE: 8,  # RFC 6525 §4.4
+    ParameterType.ADD_OUTGOING_STREAMS_REQUEST: 8,
+    ParameterType.ADD_INCOMING_STREAMS_REQUEST: 8,
+    ParameterType.ZERO_CHECKSUM_ACCEPTABLE: 4,  # RFC 9653 §4
+    ParameterType.ADD_IP_ADDRESS: 4,  # RFC 5061 §4.2: the correlation id
+    ParameterType.DELETE_IP_ADDRESS: 4,
+    ParameterType.ERROR_CAUSE_INDICATION: 4,
+    ParameterType.SET_PRIMARY_ADDRESS: 4,
+    ParameterType.SUCCESS_INDICATION: 4,
+    ParameterType.ADAPTATION_LAYER_INDICATION: 4,
+}
+_CAUSE_FIELDS = {
+    CauseCode.INVALID_STREAM_IDENTIFIER: 4,  # RFC 9260 §3.3.10.1
+    CauseCode.MISSING_MANDATORY_PARAMETER: 4,
+    CauseCode.STALE_COOKIE: 4,
+    CauseCode.NO_USER_DATA: 4,
+    CauseCode.UNSUPPORTED_HMAC_IDENTIFIER: 2,  # RFC 4895 §4.2
+}
+"""Bytes of the fixed fields of a parameter type or cause code; others have none."""
 
-def _by_type(values: dict, size: int, other: int) -> NDArray[np.int64]:
-    table = np.full(size, other, dtype=np.int64)
+_IN_PARAMETERS = {
+    ParameterType.UNRECOGNIZED_PARAMETER: (0, _IS_PARAMETER),  # RFC 9260 §3.3.3.1.2
+    ParameterType.ADD_IP_ADDRESS: (4, _IS_PARAMETER),  # RFC 5061 §4.2
+    ParameterType.DELETE_IP_ADDRESS: (4, _IS_PARAMETER),
+    ParameterType.SET_PRIMARY_ADDRESS: (4, _IS_PARAMETER),
+    ParameterType.ERROR_CAUSE_INDICATION: (4, _IS_CAUSE),
+}
+_IN_CAUSES = {
+    CauseCode.UNRESOLVABLE_ADDRESS: (0, _IS_PARAMETER),  # RFC 9260 §3.3.10.5
+    CauseCode.UNRECOGNIZED_CHUNK_TYPE: (0, _IS_CHUNK),
+    CauseCode.UNRECOGNIZED_PARAMETERS: (0, _IS_PARAMETER),
+    CauseCode.RESTART_OF_AN_ASSOCIATION_WITH_NEW_ADDRESSES: (0, _IS_PARAMETER),
+    CauseCode.REQUEST_TO_DELETE_LAST_REMAINING_IP_ADDRESS: (0, _IS_PARAMETER),  # RFC 5061 §4.3
+    CauseCode.OPERATION_REFUSED_DUE_TO_RESOURCE_SHORTAGE: (0, _IS_PARAMETER),
+    CauseCode.REQUEST_TO_DELETE_SOURCE_IP_ADDRESS: (0, _IS_PARAMETER),
+    CauseCode.REQUEST_REFUSED_NO_AUTHORIZATION: (0, _IS_PARAMETER),
+}
+"""Where in the value of a parameter type or cause code others begin, and of which kind they are."""
+
+
+def _by_type(values: dict, size: int, other: int) -> NDArray[np.int16]:
+    table = np.full(size, other, dtype=np.int16)  # Numba keeps no code with arrays of more than 1 MB
     table[list(values)] = list(values.values())
     return table
 
@@ -148,6 +209,17 @@ def _by_type(values: dict, size: int, other: int) -> NDArray[np.int64]:
 _FIELDS_OF = _by_type(_FIELDS, 1 << 8, 0)
 _TLVS_OF = _by_type(_TLVS_FROM, 1 << 8, -1)
 _LENGTH_OF = _by_type(_LENGTHS, 1 << 16, _ANY_LENGTH)
+_MINIMUM_OF = np.stack([_by_type(fields, 1 << 16, 0) for fields in (_PARAMETER_FIELDS, _CAUSE_FIELDS)])
+_HELD_FROM, _HELD_KIND = (
+    np.stack(
+        [
+            _by_type({type: held[part] for type, held in holders.items()}, 1 << 16, -1)
+            for holders in (_IN_PARAMETERS, _IN_CAUSES)
+        ]
+    )
+    for part in (0, 1)
+)
+"""By kind, then by type."""
 
 _DATA, _I_DATA = int(ChunkType.DATA), int(ChunkType.I_DATA)
 _SACK, _NR_SACK = int(ChunkType.SACK), int(ChunkType.NR_SACK)
@@ -168,6 +240,7 @@ def _packets(
     parameters: NDArray,
     causes: NDArray,
     gap_blocks: NDArray,
+    held: NDArray,
     counts: NDArray,
 ) -> int:
     """Walk packets from the first on; gives the number of the one that has no room any more."""
@@ -180,7 +253,7 @@ def _packets(
         if rows >= maximum or min(packets[number]["captured_length"], _MAXIMUM_LENGTH) // 4 > room:
             return number
         source = reassembled if packets[number]["reassembled"] else data
-        _packet(source, packets, number, chunks, parameters, causes, gap_blocks, counts)
+        _packet(source, packets, number, chunks, parameters, causes, gap_blocks, held, counts)
     return len(packets)
 
 
@@ -193,6 +266,7 @@ def _packet(
     parameters: NDArray,
     causes: NDArray,
     gap_blocks: NDArray,
+    held: NDArray,
     counts: NDArray,
 ) -> None:
     packet = packets[number]
@@ -235,6 +309,7 @@ def _packet(
             parameters,
             causes,
             gap_blocks,
+            held,
             counts,
         )
         index += 1
@@ -266,6 +341,7 @@ def _chunk(
     parameters: NDArray,
     causes: NDArray,
     gap_blocks: NDArray,
+    held: NDArray,
     counts: NDArray,
 ) -> None:
     """The chunk at `at`; its value is data[begin:stated_end], of which data[begin:end] is at hand."""
@@ -326,6 +402,7 @@ def _chunk(
             cut,
             _CAUSE,
             causes,
+            held,
             counts,
             _CAUSES,
         )
@@ -342,6 +419,7 @@ def _chunk(
             cut,
             _PARAMETER,
             parameters,
+            held,
             counts,
             _PARAMETERS,
         )
@@ -421,6 +499,7 @@ def _tlvs(
     cut: int,
     kind: tuple[int, int],
     rows: NDArray,
+    held: NDArray,
     counts: NDArray,
     count: int,
 ) -> int:
@@ -431,45 +510,127 @@ def _tlvs(
     item = 0
     at = begin
     while at + 4 <= end:
-        type = u16(data, at)
-        length = u16(data, at + 2)
         row = rows[counts[count]]
         counts[count] += 1
         row["packet"] = number
         row["chunk"] = index
         row["index"] = item
         row["chunk_type"] = chunk_type
-        row["type"] = type
-        row["length"] = length
-        row["offset"] = at - packet_begin
-        row["value_begin"] = at + 4
-        row["is_whole"] = False
-        row["padding"] = -1
-        row["family"] = 0
-        row["high"] = 0
-        row["low"] = 0
+        row["depth"] = 0
+        what = _IS_PARAMETER if count == _PARAMETERS else _IS_CAUSE
+        length = _tlv(data, packet_begin, at, end, stated_end, cut, kind, what, row)
         if length < 4:
-            row["defect"] = kind[0]
             return 0
-        value_end = at + length
-        padded_end = at + (length + 3 & ~3)
-        defect = 0
-        if value_end > stated_end:
-            defect = kind[1]
-        elif value_end > end:
-            defect = cut
-        if defect == 0:
-            row["is_whole"] = True
-            if count == _PARAMETERS:
-                _address(data, type, at + 4, value_end, row)
-                if _LENGTH_OF[type] != length and _LENGTH_OF[type] != _ANY_LENGTH:
-                    defect = _PARAMETER_LENGTH_WRONG
-        if value_end < padded_end <= end:
-            row["padding"] = _is_zero(data, value_end, padded_end)
-        row["defect"] = defect
+        if row["is_whole"]:
+            _held(data, packet_begin, row, held, counts)
         item += 1
-        at = padded_end
+        at += length + 3 & ~3
     return _BYTES_AFTER_PARAMETERS if at < stated_end and cut == 0 else 0
+
+
+@compiled
+def _tlv(
+    data: NDArray,
+    packet_begin: int,
+    at: int,
+    end: int,
+    stated_end: int,
+    cut: int,
+    defects: tuple[int, int],
+    kind: int,
+    row: NDArray,
+) -> int:
+    """Fill the row of the parameter, error cause or chunk at `at`; gives its length field."""
+    type = u8(data, at) if kind == _IS_CHUNK else u16(data, at)
+    length = u16(data, at + 2)
+    row["kind"] = kind
+    row["type"] = type
+    row["length"] = length
+    row["offset"] = at - packet_begin
+    row["value_begin"] = at + 4
+    row["is_whole"] = False
+    row["has_fields"] = False
+    row["padding"] = -1
+    row["family"] = 0
+    row["high"] = 0
+    row["low"] = 0
+    for word in range(4):
+        row["words"][word] = 0
+    if length < 4:
+        row["defect"] = defects[0]
+        return length
+    value_end = at + length
+    padded_end = at + (length + 3 & ~3)
+    defect = 0
+    if value_end > stated_end:
+        defect = defects[1]
+    elif value_end > end:
+        defect = cut
+    else:
+        row["is_whole"] = True
+        for word in range(4):
+            row["words"][word] = _word(data, at + 4 + 4 * word, value_end)
+        if kind != _IS_CHUNK:
+            row["has_fields"] = length - 4 >= _MINIMUM_OF[kind, type]
+        if kind == _IS_PARAMETER:
+            _address(data, type, at + 4, value_end, row)
+            if _LENGTH_OF[type] != length and _LENGTH_OF[type] != _ANY_LENGTH:
+                defect = _PARAMETER_LENGTH_WRONG
+            elif not row["has_fields"]:
+                defect = _PARAMETER_VALUE_SHORT
+        elif kind == _IS_CAUSE and not row["has_fields"]:
+            defect = _CAUSE_VALUE_SHORT
+    if value_end < padded_end <= end:
+        row["padding"] = _is_zero(data, value_end, padded_end)
+    row["defect"] = defect
+    return length
+
+
+@compiled
+def _word(data: NDArray, begin: int, end: int) -> int:
+    """Four bytes from `begin` on; for those from `end` on, zeros."""
+    word = 0
+    for at in range(begin, begin + 4):
+        word = word << 8 | (u8(data, at) if at < end else 0)
+    return word
+
+
+@compiled
+def _held(data: NDArray, packet_begin: int, holder: NDArray, held: NDArray, counts: NDArray) -> None:
+    """Rows of what a whole parameter or error cause holds, and of what these hold, level by level.
+
+    Each begins with four bytes that are no other's: so there are no more of them than words in the packet.
+    """
+    following = counts[_HELD]
+    _held_in(data, packet_begin, holder, held, counts)
+    while following < counts[_HELD]:
+        if held[following]["is_whole"]:
+            _held_in(data, packet_begin, held[following], held, counts)
+        following += 1
+
+
+@compiled
+def _held_in(data: NDArray, packet_begin: int, holder: NDArray, held: NDArray, counts: NDArray) -> None:
+    """Rows of what a parameter or error cause itself holds. Pad bytes may be left out behind the last."""
+    if holder["kind"] == _IS_CHUNK or _HELD_FROM[holder["kind"], holder["type"]] < 0:
+        return
+    kind = _HELD_KIND[holder["kind"], holder["type"]]
+    begin = int(holder["value_begin"])
+    end = begin + int(holder["length"]) - 4
+    at = begin + int(_HELD_FROM[holder["kind"], holder["type"]])
+    while at + 4 <= end:
+        row = held[counts[_HELD]]
+        counts[_HELD] += 1
+        row["packet"] = holder["packet"]
+        row["chunk"] = holder["chunk"]
+        row["index"] = holder["index"]
+        row["chunk_type"] = holder["chunk_type"]
+        row["depth"] = holder["depth"] + 1
+        defects = (_HELD_LENGTH_SHORT, _HELD_OVERRUNS_HOLDER)
+        length = _tlv(data, packet_begin, at, end, end, 0, defects, kind, row)
+        if length < 4:
+            return
+        at += length + 3 & ~3
 
 
 @compiled

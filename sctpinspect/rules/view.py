@@ -43,6 +43,7 @@ class View:
     chunks: pl.LazyFrame
     parameters: pl.LazyFrame
     causes: pl.LazyFrame
+    held: pl.LazyFrame
     gap_blocks: pl.LazyFrame
     icmp_errors: pl.LazyFrame
     associations: pl.LazyFrame
@@ -72,7 +73,7 @@ def view(tables: Tables[pl.DataFrame]) -> View:
     frames = {name: getattr(tables, name) for name in TABLES if name != "interfaces"}
     packets = frames["packets"].filter(~pl.col("is_copy").fill_null(False))
     frames["packets"] = packets
-    for name in ("parameters", "causes", "gap_blocks", "heartbeats"):
+    for name in ("parameters", "causes", "held", "gap_blocks", "heartbeats"):
         frames[name] = frames[name].join(packets, on="packet", how="semi", maintain_order="left")
     beside = packets.select("packet", **{name: pl.col(column) for name, column in PACKET_COLUMNS.items()})
     frames["chunks"] = frames["chunks"].join(beside, on="packet", maintain_order="left")

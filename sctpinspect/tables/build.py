@@ -53,6 +53,7 @@ class Tables(Generic[Frame]):
     chunks: Frame
     parameters: Frame
     causes: Frame
+    held: Frame
     gap_blocks: Frame
     icmp_errors: Frame
     associations: Frame
@@ -90,7 +91,7 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
     """All tables of a capture, from what `sctpinspect.decode.decode` gives; never raises on its content."""
     tables = primary(columns)
     assignment = assign(tables["packets"], tables["chunks"], tables["parameters"])
-    for name in ("packets", "chunks", "parameters", "causes", "gap_blocks"):
+    for name in ("packets", "chunks", "parameters", "causes", "held", "gap_blocks"):
         owner = assignment.packets.select(ENDPOINT)[tables[name]["packet"]]
         tables[name] = tables[name].with_columns(owner)
 

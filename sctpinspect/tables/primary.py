@@ -1,6 +1,7 @@
 """The primary tables: rows of the decoder as Polars frames, before associations are known."""
 
 import zlib
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ from sctpinspect.decode.calls import CALL_COLUMNS, EVENT_COLUMNS
 from sctpinspect.decode.columns import ICMP_ERROR_COLUMNS, Bytes
 from sctpinspect.decode.defects import NAMES
 from sctpinspect.decode.offloading import KEY, are_whole, places
-from sctpinspect.decode.rows import GAP_KINDS
+from sctpinspect.decode.rows import GAP_KINDS, TLV_KINDS
 from sctpinspect.protocol import PPID_NAMES, CauseCode, ChunkType, ParameterType
 from sctpinspect.tables.loops import mark_copies
-from sctpinspect.tables.schema import TABLES, Schema
+from sctpinspect.tables.schema import TABLES, UNKNOWN_ACTION, Schema
 from sctpinspect.tables.tsns import array
 
 COOKED_LINKS = {113, 276}
@@ -52,6 +53,7 @@ def primary(columns: Columns) -> dict[str, pl.DataFrame]:
         "chunks": _chunks(columns, packets),
         "parameters": _tlvs(columns, packets, "parameters"),
         "causes": _tlvs(columns, packets, "causes"),
+        "held": _tlvs(columns, packets, "held"),
         "gap_blocks": _gap_blocks(columns, packets),
         "icmp_errors": _of_rows("icmp_errors", ICMP_ERROR_COLUMNS, columns.icmp_errors),
         "calls": _of_rows("calls", CALL_COLUMNS, columns.calls),
@@ -106,9 +108,15 @@ def _where(is_there: pl.Expr | str, value: pl.Expr | str) -> pl.Expr:
     return pl.when(is_there).then(value)
 
 
-def _name_of(numbers: type[ChunkType] | type[ParameterType] | type[CauseCode], number: str) -> pl.Expr:
+def _name_of(numbers: type[IntEnum], number: str) -> pl.Expr:
     names = {int(each): each.name for each in numbers}
     return pl.col(number).replace_strict(names, default=None, return_dtype=pl.String)
+
+
+def _unknown_action(bits: int) -> pl.Expr:
+    """What is to be done with a type of so many bits that has no name, by its upper two."""
+    actions = pl.lit(pl.Series(UNKNOWN_ACTION.categories, dtype=UNKNOWN_ACTION))
+    return _where(pl.col("type_name").is_null(), actions.gather(pl.col("type") // (1 << bits - 2)))
 
 
 def _defect() -> pl.Expr:
@@ -305,6 +313,7 @@ def _key(packets: pl.DataFrame, rows: NDArray) -> dict[str, pl.Series]:
 def _chunks(columns: Columns, packets: pl.DataFrame) -> pl.DataFrame:
     chunks = columns.rows.chunks
     begins = _begins(columns, chunks)
+    values = _values(columns.data, begins, chunks["at_hand"], _has_value(chunks))
 
     def of(types: list[ChunkType], value: pl.Expr | str) -> pl.Expr:
         return _where(pl.col("type").is_in(types) & pl.col("has_fields"), value)
@@ -317,7 +326,8 @@ def _chunks(columns: Columns, packets: pl.DataFrame) -> pl.DataFrame:
             chunks,
             **_key(packets, chunks),
             payload_offset=begins + np.where(chunks["type"] == ChunkType.DATA, 12, 16),
-            value=_values(columns.data, begins, chunks["at_hand"], _has_value(chunks)),
+            value=values,
+            **_skipped(chunks, values),
         )
         .with_columns(
             ppid=pl.when(pl.col("type").is_in(data)).then("word2").otherwise(_where(begins_message, "word3"))
@@ -351,6 +361,7 @@ def _chunks(columns: Columns, packets: pl.DataFrame) -> pl.DataFrame:
                 of([ChunkType.SACK], pl.col("word2") % 65536),
                 of([ChunkType.NR_SACK], pl.col("word3") // 65536),
             ),
+            nr_gap_block_count=of([ChunkType.NR_SACK], pl.col("word2") % 65536),
             a_rwnd=of([*_SACKS, *_OPENING], "word1"),
             initiate_tag=of(_OPENING, "word0"),
             outbound_streams=of(_OPENING, pl.col("word2") // 65536),
@@ -360,8 +371,12 @@ def _chunks(columns: Columns, packets: pl.DataFrame) -> pl.DataFrame:
             sequence_number=of([ChunkType.ASCONF, ChunkType.ASCONF_ACK], "word0"),
             shared_key_id=of([ChunkType.AUTH], pl.col("word0") // 65536),
             hmac_id=of([ChunkType.AUTH], pl.col("word0") % 65536),
+            bandwidth=of([ChunkType.PKTDROP], "word0"),
+            queue_size=of([ChunkType.PKTDROP], "word1"),
+            truncated_length=of([ChunkType.PKTDROP], pl.col("word2") // 65536),
             tag_reflected=of(_WITH_T_BIT, (pl.col("flags") & 1) > 0),
-        ),
+        )
+        .with_columns(unknown_action=_unknown_action(8)),
         TABLES["chunks"],
     )
 
@@ -384,22 +399,134 @@ def _values(data: Bytes, begins: NDArray, lengths: NDArray, is_there: NDArray) -
     return pl.Series(values.tolist(), dtype=pl.Binary)
 
 
+_SKIPPED_COLUMNS = ["skipped_streams", "skipped_ssns", "skipped_mids", "skipped_unordered"]
+_SKIPPED = np.dtype([("stream", ">u2"), ("ssn", ">u2")])  # RFC 3758 §3.2
+_SKIPPED_I = np.dtype([("stream", ">u2"), ("flags", ">u2"), ("mid", ">u4")])  # RFC 8260 §2.3.1
+
+
+def _skipped(chunks: NDArray, values: pl.Series) -> dict[str, pl.Series]:
+    """What FORWARD_TSN and I_FORWARD_TSN list, as columns of `chunks`."""
+    if not np.isin(chunks["type"], [ChunkType.FORWARD_TSN, ChunkType.I_FORWARD_TSN]).any():
+        return {}
+    lists: dict[str, list] = {name: [None] * len(chunks) for name in _SKIPPED_COLUMNS}
+    for type, dtype in ((ChunkType.FORWARD_TSN, _SKIPPED), (ChunkType.I_FORWARD_TSN, _SKIPPED_I)):
+        for row in np.flatnonzero((chunks["type"] == type) & chunks["is_whole"] & chunks["has_fields"]):
+            listed = values[int(row)][4:]
+            items = np.frombuffer(listed, dtype, len(listed) // dtype.itemsize)
+            lists["skipped_streams"][row] = items["stream"].tolist()
+            if type == ChunkType.FORWARD_TSN:
+                lists["skipped_ssns"][row] = items["ssn"].tolist()
+            else:
+                lists["skipped_mids"][row] = items["mid"].tolist()
+                lists["skipped_unordered"][row] = (items["flags"] & 1 > 0).tolist()
+    return {name: pl.Series(items, dtype=TABLES["chunks"][name].dtype) for name, items in lists.items()}
+
+
+_ONE_BYTE, _TWO_BYTES = 1, 2
+_LISTS = {  # where in the value the list begins, and bytes of an item
+    ParameterType.SUPPORTED_ADDRESS_TYPES: (0, _TWO_BYTES),
+    ParameterType.OUTGOING_SSN_RESET_REQUEST: (12, _TWO_BYTES),
+    ParameterType.INCOMING_SSN_RESET_REQUEST: (4, _TWO_BYTES),
+    ParameterType.CHUNK_LIST: (0, _ONE_BYTE),
+    ParameterType.REQUESTED_HMAC_ALGORITHM: (0, _TWO_BYTES),
+    ParameterType.SUPPORTED_EXTENSIONS: (0, _ONE_BYTE),
+}
+_MISSING = {CauseCode.MISSING_MANDATORY_PARAMETER: (4, _TWO_BYTES)}
+
+_REQUESTS = [
+    *(ParameterType.OUTGOING_SSN_RESET_REQUEST, ParameterType.INCOMING_SSN_RESET_REQUEST),
+    *(ParameterType.SSN_TSN_RESET_REQUEST,),
+    *(ParameterType.ADD_OUTGOING_STREAMS_REQUEST, ParameterType.ADD_INCOMING_STREAMS_REQUEST),
+]
+_CORRELATED = [
+    *(ParameterType.ADD_IP_ADDRESS, ParameterType.DELETE_IP_ADDRESS, ParameterType.SET_PRIMARY_ADDRESS),
+    *(ParameterType.ERROR_CAUSE_INDICATION, ParameterType.SUCCESS_INDICATION),
+]
+
+
+def _lists(rows: NDArray, values: pl.Series, kind: int, of_type: dict) -> pl.Series:
+    """The numbers that values of these types list; null: of another type, or too short."""
+    found: list[list[int] | None] = [None] * len(rows)
+    known: dict[tuple[int, bytes], list[int]] = {}
+    is_list = np.isin(rows["type"], list(of_type)) & (rows["kind"] == kind) & rows["has_fields"]
+    for row in np.flatnonzero(is_list).tolist():
+        type, value = int(rows["type"][row]), values[row]
+        if (type, value) not in known:
+            begin, size = of_type[type]
+            count = (len(value) - begin) // size
+            known[type, value] = np.frombuffer(value, f">u{size}", count, begin).tolist() if count > 0 else []
+        found[row] = known[type, value]
+    return pl.Series(found, dtype=pl.List(pl.UInt16))
+
+
+def _fields_of_parameters() -> dict[str, pl.Expr]:
+    def of(types: list[ParameterType], value: pl.Expr | str) -> pl.Expr:
+        is_there = (pl.col("kind") == _PARAMETER) & pl.col("has_fields") & pl.col("type").is_in(types)
+        return _where(is_there, value)
+
+    reset, response = ParameterType.OUTGOING_SSN_RESET_REQUEST, ParameterType.RE_CONFIGURATION_RESPONSE
+    adding = [ParameterType.ADD_OUTGOING_STREAMS_REQUEST, ParameterType.ADD_INCOMING_STREAMS_REQUEST]
+    has_tsns = pl.col("length") >= 20
+    return dict(
+        address=_where(pl.col("family") > 0, "address"),
+        unknown_action=_where(pl.col("kind") == _PARAMETER, _unknown_action(16)),
+        lifespan_increment_ms=of([ParameterType.COOKIE_PRESERVATIVE], "word0"),
+        error_detection_method=of([ParameterType.ZERO_CHECKSUM_ACCEPTABLE], "word0"),
+        adaptation_code=of([ParameterType.ADAPTATION_LAYER_INDICATION], "word0"),
+        correlation_id=of(_CORRELATED, "word0"),
+        request_number=of(_REQUESTS, "word0"),
+        response_number=pl.coalesce(of([reset], "word1"), of([response], "word0")),
+        result=of([response], "word1"),
+        last_tsn=of([reset], "word2"),
+        next_tsn=of([response], _where(has_tsns, "word2")),
+        peer_next_tsn=of([response], _where(has_tsns, "word3")),
+        added_streams=of(adding, pl.col("word1") // 65536),
+    )
+
+
+def _fields_of_causes() -> dict[str, pl.Expr]:
+    def of(code: CauseCode, value: pl.Expr | str) -> pl.Expr:
+        is_there = (pl.col("kind") == _CAUSE) & pl.col("has_fields") & (pl.col("type") == code)
+        return _where(is_there, value)
+
+    return dict(
+        stream=of(CauseCode.INVALID_STREAM_IDENTIFIER, pl.col("word0") // 65536),
+        staleness_us=of(CauseCode.STALE_COOKIE, "word0"),
+        tsn=of(CauseCode.NO_USER_DATA, "word0"),
+        hmac_id=of(CauseCode.UNSUPPORTED_HMAC_IDENTIFIER, pl.col("word0") // 65536),
+    )
+
+
+_PARAMETER, _CAUSE, _CHUNK = range(len(TLV_KINDS))
+
+
 def _tlvs(columns: Columns, packets: pl.DataFrame, table: str) -> pl.DataFrame:
-    rows = columns.rows.causes if table == "causes" else columns.rows.parameters
+    rows = getattr(columns.rows, table)
     lengths = rows["length"].astype(np.int64) - 4
+    values = _values(columns.data, _begins(columns, rows), lengths, rows["is_whole"])
+    kind, number = pl.col("kind"), {_PARAMETER: ParameterType, _CAUSE: CauseCode, _CHUNK: ChunkType}
     return _conform(
         _frame(
             rows,
             **_key(packets, rows),
-            value=_values(columns.data, _begins(columns, rows), lengths, rows["is_whole"]),
+            value=values,
             address=pl.Series(address_texts(rows["family"], rows["high"], rows["low"]), dtype=pl.String),
-        ).with_columns(
+            listed=_lists(rows, values, _PARAMETER, _LISTS),
+            missing=_lists(rows, values, _CAUSE, _MISSING),
+        )
+        .with_columns(
             _defect(),
             _padding(),
-            address=_where(pl.col("family") > 0, "address"),
+            type_name=pl.coalesce(
+                _where(kind == each, _name_of(names, "type")) for each, names in number.items()
+            ),
+        )
+        .with_columns(
+            kind=pl.lit(pl.Series(TLV_KINDS, dtype=pl.String)).gather(kind),
             code="type",
-            code_name=_name_of(CauseCode, "type"),
-            type_name=_name_of(ParameterType, "type"),
+            code_name="type_name",
+            **_fields_of_parameters(),
+            **_fields_of_causes(),
         ),
         TABLES[table],
     )

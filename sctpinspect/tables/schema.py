@@ -34,6 +34,7 @@ CHECKSUM_STATE = pl.Enum(
 )
 RETRANSMISSION = pl.Enum(["fast", "t3", "spurious", "zero_window_probe", "tail", "unknown"])
 DELIVERY = pl.Enum(["delivered", "lost", "duplicated"])
+UNKNOWN_ACTION = pl.Enum(["stop", "stop_report", "skip", "skip_report"])
 
 _SENDER: Schema = {
     "association": Column(U32, "row of associations; null: belongs to none", "sctp.assoc_index"),
@@ -90,6 +91,11 @@ CHUNKS: Schema = {
     **_SENDER,
     "type": Column(U8, "chunk type", "sctp.chunk_type"),
     "type_name": Column(TEXT, "RFC name with underscores (INIT_ACK); null: unknown type"),
+    "unknown_action": Column(
+        UNKNOWN_ACTION,
+        "what a receiver does that does not know the type, by its upper two bits: stop at it or skip it, and "
+        "report it or not (RFC 9260 §3.2); null: known type",
+    ),
     "flags": Column(U8, "chunk flags", "sctp.chunk_flags"),
     "length": Column(U16, "length field: header and value without padding", "sctp.chunk_length"),
     "offset": Column(U32, "where it begins in the SCTP packet, bytes"),
@@ -133,6 +139,18 @@ CHUNKS: Schema = {
     "duplicate_tsn_count": Column(
         U16, "number of duplicate TSNs field", "sctp.sack_number_of_duplicated_tsns"
     ),
+    "nr_gap_block_count": Column(
+        U16, "number of non-renegable gap ack blocks field of NR_SACK", "sctp.nr_sack_number_of_nr_gap_blocks"
+    ),
+    # FORWARD_TSN, I_FORWARD_TSN: one item for each stream that they list
+    "skipped_streams": Column(pl.List(U16), "stream identifiers", "sctp.forward_tsn_sid"),
+    "skipped_ssns": Column(pl.List(U16), "their SSNs; null in I_FORWARD_TSN", "sctp.forward_tsn_ssn"),
+    "skipped_mids": Column(pl.List(U32), "their MIDs; null in FORWARD_TSN", "sctp.forward_tsn_mid"),
+    "skipped_unordered": Column(
+        pl.List(FLAG),
+        "whether these are of unordered messages; null in FORWARD_TSN",
+        "sctp.i_forward_tsn_u_bit",
+    ),
     # INIT, INIT_ACK (a_rwnd: SACK too)
     "a_rwnd": Column(U32, "advertised receiver window, bytes", "sctp.init_credit"),
     "initiate_tag": Column(U32, "Initiate Tag", "sctp.init_initiate_tag"),
@@ -144,8 +162,65 @@ CHUNKS: Schema = {
     "sequence_number": Column(U32, "of ASCONF and ASCONF_ACK (RFC 5061)", "sctp.asconf_seq_nr_number"),
     "shared_key_id": Column(U16, "shared key identifier of AUTH (RFC 4895)", "sctp.shared_key_id"),
     "hmac_id": Column(U16, "HMAC identifier of AUTH", "sctp.hmac_id"),
+    "bandwidth": Column(U32, "of PKTDROP: the rate of the link, bytes per second", "sctp.pktdrop_bandwidth"),
+    "queue_size": Column(U32, "of PKTDROP: bytes in the queue of the link", "sctp.pktdrop_queuesize"),
+    "truncated_length": Column(
+        U16,
+        "of PKTDROP: length of the dropped packet if it does not hold it all, else 0",
+        "sctp.pktdrop_truncated_length",
+    ),
     # ABORT, SHUTDOWN_COMPLETE
     "tag_reflected": Column(FLAG, "T bit", "sctp.abort_t_bit"),
+}
+
+_TLV: Schema = {
+    "length": Column(U16, "length field", "sctp.parameter_length"),
+    "offset": Column(U32, "where it begins in the SCTP packet, bytes"),
+    "value": Column(BYTES, "value without padding; null: not whole in the capture"),
+    "padding_is_zero": Column(FLAG, "its pad bytes are zero; null: it has none, or they are not captured"),
+    "defect": Column(TEXT, "name of what is malformed; null: nothing"),
+}
+
+_OF_PARAMETERS: Schema = {
+    "address": Column(TEXT, "the address of an address parameter, or the one in an ASCONF parameter"),
+    "unknown_action": Column(
+        UNKNOWN_ACTION,
+        "as in chunks, by the upper two bits of the parameter type (RFC 9260 §3.2.1); null: known type",
+    ),
+    "listed": Column(
+        pl.List(U16),
+        "what it lists: address types, chunk types, HMAC identifiers, or the streams of an SSN reset request",
+    ),
+    "lifespan_increment_ms": Column(
+        U32, "suggested cookie life-span increment", "sctp.parameter_cookie_preservative_incr"
+    ),
+    "error_detection_method": Column(U32, "EDMID of ZERO_CHECKSUM_ACCEPTABLE (RFC 9653)"),
+    "adaptation_code": Column(U32, "adaptation code point (RFC 5061)", "sctp.adaptation_layer_indication"),
+    "correlation_id": Column(U32, "ASCONF request correlation id (RFC 5061)", "sctp.correlation_id"),
+    # RE_CONFIG (RFC 6525)
+    "request_number": Column(
+        U32, "re-configuration request sequence number", "sctp.parameter_reconfig_request_sequence_number"
+    ),
+    "response_number": Column(
+        U32, "re-configuration response sequence number", "sctp.parameter_reconfig_response_sequence_number"
+    ),
+    "result": Column(U32, "result", "sctp.parameter_reconfig_response_result"),
+    "last_tsn": Column(U32, "the sender's last assigned TSN", "sctp.parameter_senders_last_assigned_tsn"),
+    "next_tsn": Column(U32, "the sender's next TSN; null: not given", "sctp.parameter_senders_next_tsn"),
+    "peer_next_tsn": Column(
+        U32, "the receiver's next TSN; null: not given", "sctp.parameter_receivers_next_tsn"
+    ),
+    "added_streams": Column(U16, "number of new streams", "sctp.parameter_add_outgoing_streams_number"),
+}
+
+_OF_CAUSES: Schema = {
+    "stream": Column(U16, "the invalid stream identifier", "sctp.cause_stream_identifier"),
+    "missing": Column(
+        pl.List(U16), "types of missing mandatory parameters", "sctp.cause_missing_parameter_type"
+    ),
+    "staleness_us": Column(U32, "how stale the cookie was, microseconds", "sctp.cause_measure_of_staleness"),
+    "tsn": Column(U32, "TSN of the DATA without user data", "sctp.cause_tsn"),
+    "hmac_id": Column(U16, "the unsupported HMAC identifier (RFC 4895)", "sctp.hmac_id"),
 }
 
 PARAMETERS: Schema = {
@@ -155,12 +230,8 @@ PARAMETERS: Schema = {
     "chunk_type": Column(U8, "type of the chunk that holds it"),
     "type": Column(U16, "parameter type", "sctp.parameter_type"),
     "type_name": Column(TEXT, "name with underscores (STATE_COOKIE); null: unknown type"),
-    "length": Column(U16, "length field", "sctp.parameter_length"),
-    "offset": Column(U32, "where it begins in the SCTP packet, bytes"),
-    "value": Column(BYTES, "value without padding; null: not whole in the capture"),
-    "address": Column(TEXT, "the address of an address parameter, or the one in an ASCONF parameter"),
-    "padding_is_zero": Column(FLAG, "its pad bytes are zero; null: it has none, or they are not captured"),
-    "defect": Column(TEXT, "name of what is malformed; null: nothing"),
+    **_TLV,
+    **_OF_PARAMETERS,
 }
 
 CAUSES: Schema = {
@@ -170,11 +241,22 @@ CAUSES: Schema = {
     "chunk_type": Column(U8, "type of the chunk that holds it"),
     "code": Column(U16, "cause code", "sctp.cause_code"),
     "code_name": Column(TEXT, "name with underscores (USER_INITIATED_ABORT); null: unknown"),
-    "length": Column(U16, "length field", "sctp.cause_length"),
-    "offset": Column(U32, "where it begins in the SCTP packet, bytes"),
-    "value": Column(BYTES, "value without padding; null: not whole in the capture"),
-    "padding_is_zero": Column(FLAG, "its pad bytes are zero; null: it has none, or they are not captured"),
-    "defect": Column(TEXT, "name of what is malformed; null: nothing"),
+    **_TLV,
+    **_OF_CAUSES,
+}
+
+HELD: Schema = {
+    **_CHUNK_KEY,
+    "index": Column(U16, "index of the parameter or error cause of the chunk that holds it"),
+    **_SENDER,
+    "chunk_type": Column(U8, "type of the chunk that holds all"),
+    "depth": Column(U16, "1: directly in that parameter or cause; 2: in one that is, and so on"),
+    "kind": Column(pl.Enum(["parameter", "cause", "chunk"]), "what it is"),
+    "type": Column(U16, "parameter type, cause code or chunk type"),
+    "type_name": Column(TEXT, "its name; null: unknown"),
+    **_TLV,
+    **_OF_PARAMETERS,
+    **_OF_CAUSES,
 }
 
 GAP_BLOCKS: Schema = {
@@ -458,6 +540,7 @@ TABLES: dict[str, Schema] = {
     "chunks": CHUNKS,
     "parameters": PARAMETERS,
     "causes": CAUSES,
+    "held": HELD,
     "gap_blocks": GAP_BLOCKS,
     "icmp_errors": ICMP_ERRORS,
     "associations": ASSOCIATIONS,

@@ -32,6 +32,7 @@ from builders import (
     state_cookie,
     user_initiated_abort,
 )
+from wellformed import CAUSES, PARAMETERS
 
 from sctpinspect.decode import DEFECTS
 from sctpinspect.journal.digest import digest
@@ -105,7 +106,8 @@ CHUNKS = {
     ),
     ChunkType.NR_SACK: (
         chunk(ChunkType.NR_SACK, b"\0\0\0\x09\0\0\3\xe8\0\1\0\1\0\1\0\0\0\2\0\3\0\5\0\5\0\0\0\x08"),
-        {"cumulative_tsn": 9, "a_rwnd": 1000, "gap_block_count": 1, "duplicate_tsn_count": 1},
+        {"cumulative_tsn": 9, "a_rwnd": 1000, "gap_block_count": 1, "duplicate_tsn_count": 1}
+        | {"nr_gap_block_count": 1},
     ),
     ChunkType.I_DATA: (
         i_data(
@@ -122,17 +124,32 @@ CHUNKS = {
         asconf(6, type=ChunkType.ASCONF_ACK),
         {"sequence_number": 6, "value": b"\0\0\0\6"},
     ),
-    ChunkType.PKTDROP: (chunk(ChunkType.PKTDROP, bytes(16)), {"value": bytes(16)}),
+    ChunkType.PKTDROP: (
+        chunk(ChunkType.PKTDROP, b"\0\0\0\1\0\0\0\2\0\3\0\0data"),
+        {
+            **{"bandwidth": 1, "queue_size": 2, "truncated_length": 3},
+            "value": b"\0\0\0\1\0\0\0\2\0\3\0\0data",
+        },
+    ),
     ChunkType.RE_CONFIG: (chunk(ChunkType.RE_CONFIG), {"value": b""}),
     ChunkType.PAD: (chunk(ChunkType.PAD, bytes(8)), {}),
-    ChunkType.FORWARD_TSN: (forward_tsn(9, [(1, 2)]), {"cumulative_tsn": 9, "value": b"\0\0\0\x09\0\1\0\2"}),
+    ChunkType.FORWARD_TSN: (
+        forward_tsn(9, [(1, 2), (3, 4)]),
+        {
+            **{"cumulative_tsn": 9, "skipped_streams": [1, 3], "skipped_ssns": [2, 4]},
+            "value": b"\0\0\0\x09\0\1\0\2\0\3\0\4",
+        },
+    ),
     ChunkType.ASCONF: (
         asconf(6, address_parameter("10.1.0.1")),
         {"sequence_number": 6, "value": b"\0\0\0\6" + ADDRESS},
     ),
     ChunkType.I_FORWARD_TSN: (
-        chunk(ChunkType.I_FORWARD_TSN, b"\0\0\0\x09"),
-        {"cumulative_tsn": 9, "value": b"\0\0\0\x09"},
+        chunk(ChunkType.I_FORWARD_TSN, b"\0\0\0\x09\0\1\0\1\0\0\0\2"),
+        {
+            **{"cumulative_tsn": 9, "skipped_streams": [1], "skipped_mids": [2], "skipped_unordered": [True]},
+            "value": b"\0\0\0\x09\0\1\0\1\0\0\0\2",
+        },
     ),
 }
 
@@ -166,6 +183,7 @@ def test_unknown_chunk_types_keep_their_value(rows, type):
     found = rows(sctp_packet(chunk(type, b"value", flags=0xAA), cookie_ack()))
     row = found["chunks"][0]
     assert (row["type"], row["type_name"], row["flags"], row["value"]) == (type, None, 0xAA, b"value")
+    assert row["unknown_action"] == ["stop", "stop_report", "skip", "skip_report"][type >> 6]
     assert found["chunks"][1]["type_name"] == "COOKIE_ACK"
 
 
@@ -277,6 +295,83 @@ def test_causes(rows):
     ]
 
 
+OF_EVERY = {"packet", "frame", "chunk", "index", "chunk_type", "length", "offset", "value", "padding_is_zero"}
+
+
+@pytest.mark.parametrize("type", ParameterType)
+def test_every_parameter_type(rows, type):
+    value, fields = PARAMETERS[type]
+    found = rows(sctp_packet(init(parameter(type, value), parameter(0x8123, b"?"))))["parameters"]
+    assert [row["type_name"] for row in found] == [type.name, None]
+    assert [row["unknown_action"] for row in found] == [None, "skip"]
+    assert found[0]["value"] == value
+    assert {
+        name: found[0][name] for name in found[0] if found[0][name] is not None and name not in OF_EVERY
+    } == {
+        **fields,
+        "type": type,
+        "type_name": type.name,
+    }
+
+
+@pytest.mark.parametrize("code", CauseCode)
+def test_every_cause_code(rows, code):
+    value, fields = CAUSES[code]
+    found = rows(sctp_packet(error(cause(code, value), user_initiated_abort(b"bye"))))["causes"]
+    assert [row["code_name"] for row in found] == [code.name, "USER_INITIATED_ABORT"]
+    assert found[0]["value"] == value
+    assert {
+        name: found[0][name] for name in found[0] if found[0][name] is not None and name not in OF_EVERY
+    } == {
+        **fields,
+        "code": code,
+        "code_name": code.name,
+    }
+
+
+def test_unknown_parameters_say_what_is_to_be_done(rows):
+    found = rows(sctp_packet(init(*(parameter(type) for type in (0x0123, 0x4123, 0x8123, 0xC123, 5)))))
+    actions = [row["unknown_action"] for row in found["parameters"]]
+    assert actions == ["stop", "stop_report", "skip", "skip_report", None]
+
+
+def test_what_parameters_and_causes_hold(rows):
+    refused = cause(
+        CauseCode.OPERATION_REFUSED_DUE_TO_RESOURCE_SHORTAGE,
+        parameter(ParameterType.ADD_IP_ADDRESS, b"\0\0\0\1" + ADDRESS),
+    )
+    found = rows(
+        sctp_packet(
+            asconf(1, parameter(ParameterType.ERROR_CAUSE_INDICATION, bytes(4) + refused), type=128),
+            error(
+                cause(CauseCode.STALE_COOKIE, bytes(4)),
+                cause(CauseCode.UNRECOGNIZED_CHUNK_TYPE, chunk(200, b"?")),
+                cause(CauseCode.UNRECOGNIZED_PARAMETERS, parameter(0x8123, b"?") + parameter(0x8124)),
+            ),
+        )
+    )["held"]
+    columns = ("chunk", "index", "depth", "kind", "type_name", "type", "length", "offset", "address")
+    assert [tuple(row[column] for column in columns) for row in found] == [
+        (0, 0, 1, "cause", "OPERATION_REFUSED_DUE_TO_RESOURCE_SHORTAGE", 161, 20, 28, None),
+        (0, 0, 2, "parameter", "ADD_IP_ADDRESS", 0xC001, 16, 32, "10.1.0.1"),
+        (0, 0, 3, "parameter", "IPV4_ADDRESS", 5, 8, 40, "10.1.0.1"),
+        (1, 1, 1, "chunk", None, 200, 5, 64, None),
+        (1, 2, 1, "parameter", None, 0x8123, 5, 76, None),
+        (1, 2, 1, "parameter", None, 0x8124, 4, 84, None),
+    ]
+    assert [row["value"] for row in found[3:]] == [b"?", b"?", b""]
+    assert found[1]["correlation_id"] == 1
+    assert {row["defect"] for row in found} == {None}
+
+
+def test_parameters_in_one_another_down_to_the_last(rows):
+    value = b""
+    for _ in range(5000):
+        value = parameter(ParameterType.UNRECOGNIZED_PARAMETER, value)
+    found = rows(sctp_packet(init_ack(value)))["held"]
+    assert [row["depth"] for row in found] == list(range(1, 5000))
+
+
 def test_padding_that_is_not_zero(rows):
     found = rows(
         sctp_packet(
@@ -305,6 +400,7 @@ SHORT_VALUES = {
     ChunkType.I_FORWARD_TSN: 3,
     ChunkType.ASCONF: 3,
     ChunkType.ASCONF_ACK: 3,
+    ChunkType.PKTDROP: 11,
 }
 
 MALFORMED = {
@@ -376,6 +472,30 @@ MALFORMED = {
         sctp_packet(init(parameter(ParameterType.IPV4_ADDRESS, bytes(16)), address_parameter("10.1.0.1"))),
         "parameters",
         ["parameter_length_wrong", None],
+        1,
+    ),
+    "parameter_value_short": (
+        sctp_packet(chunk(ChunkType.RE_CONFIG, parameter(13, bytes(8))), GOOD),
+        "parameters",
+        ["parameter_value_short"],
+        2,
+    ),
+    "cause_value_short": (
+        sctp_packet(error(cause(CauseCode.STALE_COOKIE, b"\0\0"), user_initiated_abort()), GOOD),
+        "causes",
+        ["cause_value_short", None],
+        2,
+    ),
+    "held_length_short": (
+        sctp_packet(init(parameter(8, b"\0\5\0\3" + bytes(8)), address_parameter("10.1.0.1"))),
+        "held",
+        ["held_length_short"],
+        1,
+    ),
+    "held_overruns_holder": (
+        sctp_packet(init(parameter(8, b"\0\5\0\x0d" + bytes(8)), address_parameter("10.1.0.1"))),
+        "held",
+        ["held_overruns_holder"],
         1,
     ),
     "cause_length_short": (

@@ -54,9 +54,9 @@ def of_packet(content: bytes) -> Result:
 
 
 def _rows(rows: sctp.Rows) -> list[bytes]:
-    for kind in rows[:3]:
+    for kind in (rows.chunks, rows.parameters, rows.causes, rows.held):
         assert (kind["defect"] < len(NAMES)).all()
-    return [kind.tobytes() for kind in rows[:4]]
+    return [kind.tobytes() for kind in rows[:-1]]
 
 
 TARGETS: dict[str, Callable[[bytes], Result]] = {"file": of_file, "packet": of_packet}
