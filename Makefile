@@ -1,12 +1,13 @@
 # make capture    run a scenario on a real kernel, record it, print the verdict (ARGS="..." goes to the command)
 # make test       style, types and tests (ARGS="..." goes to pytest)
 # make bench      measure how fast captures are read, beside other programs (ARGS=--quick: small ones, no kernel)
+# make fuzz       look for bytes that break the decoder, guided by coverage (ARGS="--seconds 3600")
 # All set up what they need, once. It is done again when one of the files it depends on has changed.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: capture test bench lint lock clean
+.PHONY: capture test bench fuzz lint lock clean
 
 capture: .venv/.ready
 	$(BIN)/python -m sctpinspect capture $(ARGS)
@@ -22,6 +23,9 @@ endif
 
 bench: .venv/.tools
 	$(BIN)/python benchmarks/decode.py $(ARGS)
+
+fuzz: .venv/.ready
+	$(BIN)/python tests/fuzz/fuzz.py $(ARGS)
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
@@ -43,4 +47,4 @@ lock: .venv/.ready
 	$(COMPILE) pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz

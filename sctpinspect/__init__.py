@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from sctpinspect.api import (
         Capture,
         EnvironmentLacks,
+        Scan,
         SctpInspectError,
         UsageError,
         Verdict,
         capture,
         read,
+        scan,
         verify,
     )
 
@@ -24,12 +26,14 @@ __version__ = "0.1.0"
 __all__ = [
     "Capture",
     "EnvironmentLacks",
+    "Scan",
     "SctpInspectError",
     "UsageError",
     "Verdict",
     "__version__",
     "capture",
     "read",
+    "scan",
     "verify",
 ]
 

@@ -18,7 +18,7 @@ from sctpinspect.protocol.errors import EnvironmentLacks, Interrupted, SctpInspe
 from sctpinspect.report.escape import escape
 
 if TYPE_CHECKING:
-    from sctpinspect.api import Capture, Verdict
+    from sctpinspect.api import Capture, Scan, Tell, Verdict
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -214,9 +214,10 @@ def show(
     from sctpinspect.report import ladder as drawing
     from sctpinspect.report import summary
     from sctpinspect.report.lines import emit, line, width
+    from sctpinspect.rules import engine
 
-    with progress(f"reading {file}"):
-        found = read(file, udp_port or ())
+    with progress(f"reading {file}") as say:
+        found = read(file, udp_port or (), told(say, file))
     if association is not None:
         drawing.pick_association(found, association)
     if frame is not None:
@@ -228,9 +229,11 @@ def show(
     if calls:
         emit(summary.call_lines(found, association))
     if ladder:
+        part = found.around(association)
         with progress("judging"):
-            findings = found.verify().findings
-        emit(drawing.ladder(found, association, findings, width(drawing.PLAIN_WIDTH)))
+            findings = engine.verify(part).findings
+        across, among = width(drawing.PLAIN_WIDTH), found.height("associations")
+        emit(drawing.ladder(part, association, findings, across, among))
     if frame is None and not calls and not ladder:
         emit(summary.summary(file, found, association))
 
@@ -277,19 +280,25 @@ def doctor() -> None:
 
 def judge(
     file: str, prefixes: Sequence[str] = (), baseline: str = "rfc9260", udp_ports: Sequence[int] = ()
-) -> tuple["Capture", "Verdict"]:
+) -> tuple["Capture | Scan", "Verdict"]:
     """Read and judge a file, with progress shown on a terminal."""
     with progress(f"reading {file}") as say:
-        found = read(file, udp_ports)
-        say(f"judging {file}")
-        return found, found.verify(prefixes, baseline)
+        tell = told(say, file)
+        found = read(file, udp_ports, tell)
+        tell("judging", 0)
+        return found, found.verify(prefixes, baseline, tell)
 
 
-def read(file: str, udp_ports: Sequence[int] = ()) -> "Capture":
+def read(file: str, udp_ports: Sequence[int], tell: "Tell") -> "Capture | Scan":
     from sctpinspect import api
 
     with decoding():
-        return api.read(file, udp_ports)
+        return api.read_or_scan(file, udp_ports, tell)
+
+
+def told(say: Callable[[str], None], file: str) -> "Tell":
+    """Says what is done with a file, and how far it is."""
+    return lambda doing, share: say(f"{doing} {file}" + (f" ({share:.0%})" if share else ""))
 
 
 def get_ready() -> None:
@@ -316,19 +325,19 @@ def decoding() -> Iterator[None]:
         yield
 
 
-def exit_status(file: str, found: "Capture", verdict: "Verdict", fail_on: FailOn = FailOn.must) -> int:
+def exit_status(file: str, found: "Capture | Scan", verdict: "Verdict", fail_on: FailOn = FailOn.must) -> int:
     """The status that a verdict gives a command; says why where it is that of wrong input."""
     from sctpinspect.rules import Level
 
     if fail_on is not FailOn.never and verdict.failed(Level(fail_on.upper())):
         return 1
-    if found.packets.is_empty() and not verdict.failed():
+    if not found.height("packets") and not verdict.failed():
         complain(f"{file} has calls, but no SCTP in it: nothing could be judged against the wire")
         return UsageError.exit_status
     return 0
 
 
-def print_verdict(file: str, found: "Capture", verdict: "Verdict") -> str:
+def print_verdict(file: str, found: "Capture | Scan", verdict: "Verdict") -> str:
     """Print the verdict as text; gives its first word."""
     from sctpinspect.report import text
     from sctpinspect.report.lines import emit

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sctpinspect.decode import calls, files, sctp
 from sctpinspect.decode.addresses import addresses
+from sctpinspect.decode.offloading import NOWHERE
 from sctpinspect.decode.packets import find_packets
 
 MAXIMUM_ROWS = 4_000_000
@@ -46,6 +47,7 @@ class Columns:
     rows: chunks, parameters, error causes, gap ack blocks. addresses: text of each address of the packets;
         sources, destinations: per packet the index into it; -1: no IP around the packet.
     deliveries: what the recorder says of packets on impaired links, by index into the frames.
+    witnesses: PLACE, of other packets of the capture: where right checksums were captured too.
     icmp_errors, calls, events: tuples, in the order of the `*_COLUMNS` here and in `decode.calls`.
     data: what `value_begin` and the like point into.
     recipe: how sctpinspect made the capture; empty for captures by others.
@@ -61,6 +63,7 @@ class Columns:
     sources: NDArray[np.int32]
     destinations: NDArray[np.int32]
     deliveries: dict[int, "Delivery"]
+    witnesses: NDArray
     icmp_errors: list[tuple]
     calls: list[tuple]
     events: list[tuple]
@@ -83,65 +86,97 @@ def decode(path: str | Path, udp_ports: Iterable[int] = ()) -> Columns:
     Raises UsageError for what cannot be read, is empty, or is no capture. Anything else that is wrong
     with it is stated in `defect` columns and in `Columns.defects`.
     """
-    capture = files.open_capture(path)
+    return decode_opened(files.opened(path), udp_ports)
+
+
+def decode_opened(capture: files.RawCapture, udp_ports: Iterable[int] = ()) -> Columns:
+    """The same for a capture that `files.opened` gave."""
+    files.take_frames(capture)
     link_types = [interface.link_type for interface in capture.interfaces]
     found = find_packets(capture.data, capture.frames, link_types, udp_ports)
-    unknown = [f"frames of link type {type} were not decoded" for type in found.unknown_links]
-    rows = sctp.walk(capture.data, found.reassembled, found.packets, MAXIMUM_ROWS)
-    packets = found.packets[: rows.packets]
-    if len(packets) < len(found.packets):
-        _cut_before(capture, capture.frames[found.packets[rows.packets]["frame"]]["number"])
+    cut = cut_away(capture.frames, found.packets)
+    capture.defects += faults(capture, found.unknown_links, cut)
+    return columns_of(
+        capture,
+        capture.frames,
+        found.packets,
+        Bytes(capture.data, found.reassembled),
+        found.icmp_errors,
+        deliveries_of(capture.frame_comments, capture.frames),
+    )
+
+
+def columns_of(
+    capture: files.RawCapture,
+    frames: NDArray,
+    packets: NDArray,
+    data: Bytes,
+    icmp_errors: list[tuple],
+    deliveries: dict[int, "Delivery"],
+    witnesses: NDArray = NOWHERE,
+) -> Columns:
+    """The columns of packets (PACKET) in frames (FRAME), whose bytes are in `data`, and all the rest."""
+    rows = sctp.walk(*data, packets, MAXIMUM_ROWS)
+    journal, defects = capture.journal, capture.defects
+    if rows.packets < len(packets):
+        frame = frames[packets[rows.packets]["frame"]]["number"]
+        journal = [entry for entry in journal if entry.frame < frame]
+        defects = [
+            *defects,
+            f"{MAXIMUM_ROWS:,} packets, chunks and parameters stand up to frame {frame - 1}: {files.CUT}",
+        ]
+    packets = packets[: rows.packets]
     texts, sources, destinations = addresses(packets)
-    recipe = _recipe(capture.comments)
-    unseen = _cut_away(capture.frames, found.packets) if recipe else []
     return Columns(
         interfaces=capture.interfaces,
-        frame_rows=capture.frames,
+        frame_rows=frames,
         packets=packets,
         rows=rows,
         addresses=texts,
         sources=sources,
         destinations=destinations,
-        deliveries=_deliveries(capture),
-        icmp_errors=found.icmp_errors,
-        calls=calls.call_rows(capture.journal),
-        events=calls.event_rows(capture.journal),
-        data=Bytes(capture.data, found.reassembled),
-        recipe=recipe,
-        defects=capture.defects + unknown + unseen,
+        deliveries=deliveries,
+        witnesses=witnesses,
+        icmp_errors=icmp_errors,
+        calls=calls.call_rows(journal),
+        events=calls.event_rows(journal),
+        data=data,
+        recipe=recipe_of(capture.comments),
+        defects=defects,
         frames=capture.frames_total,
     )
 
 
-def _cut_before(capture: files.RawCapture, frame: int) -> None:
-    """Leave out the calls that follow in the file, and say that the packets there were left out."""
-    capture.journal = [entry for entry in capture.journal if entry.frame < frame]
-    capture.defects.append(
-        f"{MAXIMUM_ROWS:,} packets, chunks and parameters stand up to frame {frame - 1}: {files.CUT}"
-    )
+def faults(capture: files.RawCapture, unknown_links: Iterable[int], cut: int) -> list[str]:
+    """What is wrong with frames. cut: so many were cut so far that they are no SCTP packets any more."""
+    told = [f"frames of link type {type} were not decoded" for type in unknown_links]
+    is_ours = bool(recipe_of(capture.comments))
+    return told + ([f"{cut} frames were cut before their SCTP header"] if cut and is_ours else [])
 
 
-def _cut_away(frames: NDArray, packets: NDArray) -> list[str]:
-    """A sentence if frames of a recording were cut so far that they are no SCTP packets any more."""
+def cut_away(frames: NDArray, packets: NDArray) -> int:
+    """How many of the frames were cut and hold none of the packets."""
     cut = frames["captured"] < frames["original"]
     cut[packets["frame"]] = False
-    return [f"{cut.sum()} frames were cut before their SCTP header"] if cut.any() else []
+    return int(cut.sum())
 
 
 _DELIVERY = re.compile(r"sctpinspect delivery: (delivered|lost|duplicated)((?: \+\d{1,18} ns)*)")
 
 
-def _deliveries(capture: files.RawCapture) -> dict[int, Delivery]:
-    """What the recorder wrote into comments of frames."""
+def deliveries_of(
+    comments: Mapping[int, Iterable[str]], frames: NDArray, before: int = 0
+) -> dict[int, Delivery]:
+    """What the recorder wrote into comments, by index into the frames; comments count `before` more."""
     deliveries = {}
-    for index, comments in capture.frame_comments.items():
-        for comment in comments:
-            if match := _DELIVERY.fullmatch(comment):
+    for index, texts in comments.items():
+        for text in texts:
+            if match := _DELIVERY.fullmatch(text):
                 delays = match[2].split()[::2]  # "+1234", "ns", ...
-                delivered_ns = int(capture.frames[index]["time_ns"]) + int(delays[0]) if delays else None
+                delivered_ns = int(frames[index - before]["time_ns"]) + int(delays[0]) if delays else None
                 if delivered_ns is not None:
                     delivered_ns = min(delivered_ns, files.INT64_MAX)
-                deliveries[index] = Delivery(match[1], delivered_ns)
+                deliveries[index - before] = Delivery(match[1], delivered_ns)
                 break
     return deliveries
 
@@ -149,7 +184,7 @@ def _deliveries(capture: files.RawCapture) -> dict[int, Delivery]:
 _RECIPE = "sctpinspect recipe: "
 
 
-def _recipe(comments: list[str]) -> dict[str, Any]:
+def recipe_of(comments: list[str]) -> dict[str, Any]:
     """The recipe in a section's comment; empty if there is none or it is damaged."""
     for comment in comments:
         if comment.startswith(_RECIPE):

@@ -26,6 +26,7 @@ Function = TypeVar("Function", bound=Callable)
 njit: Callable[..., Any] = numba.njit
 event: Any = numba_event
 caching: Any = numba_caching
+config: Any = numba.config
 
 
 def compiled(function: Function) -> Function:
@@ -110,7 +111,8 @@ def on_compiling(tell: Callable[[], None]) -> Iterator[None]:
 
 
 _SOURCES = ("decode", "protocol")
-_NAME = re.compile("compiled-[0-9a-f]{16}")
+_KIND = "checked" if config.BOUNDSCHECK else "compiled"  # under NUMBA_BOUNDSCHECK=1 it is other code
+_NAME = re.compile(_KIND + "-[0-9a-f]{16}")
 
 
 @cache
@@ -125,7 +127,7 @@ def folder() -> Path | None:
     with suppress(RuntimeError):  # no home
         parents.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sctpinspect"))
     for parent in parents:
-        place = parent.absolute() / f"compiled-{state}"
+        place = parent.absolute() / f"{_KIND}-{state}"
         with suppress(OSError):
             is_new = not place.exists()
             if is_new or not any(place.iterdir()):

@@ -100,7 +100,7 @@ def reassemble(sources: Sources, fragments: NDArray) -> Reassembled:
     whole = (fragments["end"] >= fragments["stated_end"]) & (fragments["stated_end"] > fragments["begin"])
     indices = np.flatnonzero(whole & _is_promising(fragments))
     usable = fragments[indices]
-    same = _keys(usable)
+    same = keys_of(usable)
     places = zip(usable["interface"].tolist(), usable["place"].tolist(), strict=True)
     left = list(range(len(usable)))
     complete: list[list[int]] = []
@@ -139,10 +139,10 @@ def without_copies(sources: Sources, left: NDArray, used: NDArray) -> NDArray:
 def _contents(sources: Sources, fragments: NDArray) -> list[tuple]:
     """What each fragment has in common with its copies."""
     payloads = [sources.slice(row, row["begin"], row["end"]) for row in fragments]
-    return list(zip(_keys(fragments), payloads, strict=True))
+    return list(zip(keys_of(fragments), payloads, strict=True))
 
 
-def _keys(fragments: NDArray) -> list[tuple]:
+def keys_of(fragments: NDArray) -> list[tuple]:
     """What the fragments of one datagram have in common."""
     columns = [fragments[name].tolist() for name in _KEY]
     columns.append(np.where(fragments["family"] == 4, fragments["protocol"], 0).tolist())

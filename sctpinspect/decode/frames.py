@@ -1,7 +1,5 @@
 """The rows of frames as the walks through capture files fill them."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +8,13 @@ from sctpinspect.decode.octets import u16, u16_little, u32, u32_little
 from sctpinspect.decode.rows import FRAME
 
 MAXIMUM_FRAMES = 50_000_000
-"""So many frames are taken from a file: each row takes 32 bytes, and a file can hold one in every 16."""
+"""So many frames are held at once: each row takes 32 bytes, and a file can hold one in every 16."""
+
+NUMBERS = (1 << 32) - 1
+"""So many frames can be numbered."""
+
+BATCH = 1 << 17
+"""So many frames are taken from a file at once."""
 
 UNREADABLE = "of the journal cannot be read"
 """How the defect of a file ends whose journal is damaged."""
@@ -28,23 +32,33 @@ class Damaged(Exception):
     """The file cannot be read further."""
 
 
-@dataclass(slots=True)
 class Frames:
-    """Rows, of which the first `count` are filled; `is_timed`: whether each has a time."""
+    """Rows, of which the first `count` are filled, and `before` which others were taken.
 
-    rows: NDArray = field(default_factory=lambda: np.empty(4096, FRAME))
-    is_timed: NDArray[np.bool_] = field(default_factory=lambda: np.empty(4096, np.bool_))
-    count: int = 0
+    is_timed: whether each has a time. limit: so many are taken at all.
+    """
 
-    def grow(self, bytes_left: int) -> None:
-        """Make room for more, by how much of the file is left. Raises Damaged at MAXIMUM_FRAMES."""
-        held = len(self.rows)
-        if held >= MAXIMUM_FRAMES:
-            raise Damaged(f"the limit of {MAXIMUM_FRAMES:,} frames is reached")
-        more = min(max(held, bytes_left // 64), MAXIMUM_FRAMES - held)
-        rows, is_timed = self.rows, self.is_timed
-        self.rows, self.is_timed = np.empty(held + more, FRAME), np.empty(held + more, np.bool_)
-        self.rows[:held], self.is_timed[:held] = rows, is_timed
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.before = 0
+        self._empty()
+
+    def _empty(self) -> None:
+        size = min(BATCH, self.limit - self.before)
+        self.rows, self.is_timed, self.count = np.empty(size, FRAME), np.empty(size, np.bool_), 0
+
+    def take(self) -> tuple[NDArray, NDArray[np.bool_]]:
+        """What is filled, and whether each has a time; then there is room for more."""
+        rows, is_timed = self.rows[: self.count], self.is_timed[: self.count]
+        self.before += self.count
+        self._empty()
+        return rows, is_timed
+
+    def take_full(self) -> tuple[NDArray, NDArray[np.bool_]]:
+        """The same, for there are more in the file. Raises Damaged at the limit."""
+        if self.before + self.count == self.limit:
+            raise Damaged(f"the limit of {self.limit:,} frames is reached")
+        return self.take()
 
 
 @compiled

@@ -58,13 +58,31 @@ class Found(NamedTuple):
     learned_ports: list[tuple[int, int]]
 
 
-class _Held(NamedTuple):
-    """What was found in frames; `frame` in the rows is an index into these."""
+class Knowledge(NamedTuple):
+    """What is known of UDP ports: those that carry SCTP, and the pairs that are learned on the way."""
+
+    ports: NDArray
+    learned: NDArray
+
+
+class Held(NamedTuple):
+    """What was found in frames: PACKET, FRAGMENT, QUOTE, whose `frame` is an index into these.
+
+    unknown: of each interface whether its link type is not decoded.
+    """
 
     packets: NDArray
     fragments: NDArray
     quotes: NDArray
     unknown: NDArray[np.bool_]
+
+
+class Joined(NamedTuple):
+    """What was found in fragments; `reassembled` as in `Found`."""
+
+    packets: NDArray
+    quotes: NDArray
+    reassembled: NDArray[np.uint8]
 
 
 def find_packets(
@@ -74,24 +92,40 @@ def find_packets(
 
     link_types: LINKTYPE_ of each interface. udp_ports: ports that carry SCTP, beside 9899.
     """
-    ports, learned = udp.known_ports(udp_ports), udp.no_pairs()
-    types = np.array(link_types, dtype=np.int64)
-    found = _find(data, frames, types, ports, learned)
-    if learned[-1]:  # what came before the proof is SCTP too
-        found = _find(data, frames, types, ports, learned)
+    knowledge = Knowledge(udp.known_ports(udp_ports), udp.no_pairs())
+    found = _find(data, frames, link_types, knowledge)
+    if knowledge.learned[-1]:  # what came before the proof is SCTP too
+        found = _find(data, frames, link_types, knowledge)
     return found
 
 
-def _find(data: NDArray, frames: NDArray, types: NDArray, ports: NDArray, learned: NDArray) -> Found:
-    held = _scan(data, frames, types, False, ports, learned)
-    unknown = sorted(set(types[held.unknown].tolist()))
-    parts, left, used = [held], held.fragments, [held.fragments[:0]]
-    sources = Sources(data, data[:0])
+def _find(data: NDArray, frames: NDArray, link_types: Sequence[int], knowledge: Knowledge) -> Found:
+    held = scan(data, frames, link_types, knowledge)
+    joined = rejoin(data, held.fragments, link_types, knowledge)
+    return Found(
+        packets=in_order([held.packets, joined.packets]),
+        reassembled=joined.reassembled,
+        icmp_errors=icmp.error_rows(in_order([held.quotes, joined.quotes]), frames),
+        unknown_links=sorted(set(np.array(link_types, np.int64)[held.unknown].tolist())),
+        learned_ports=udp.pairs(knowledge.learned),
+    )
 
-    def scan_for(pieces: NDArray, source: NDArray, begins: NDArray, ends: NDArray, into: bool) -> _Held:
+
+def scan(data: NDArray, frames: NDArray, link_types: Sequence[int], knowledge: Knowledge) -> Held:
+    """What frames hold, without what lies in fragments; new ports are learned."""
+    return _scan(data, frames, np.array(link_types, np.int64), False, *knowledge)
+
+
+def rejoin(data: NDArray, fragments: NDArray, link_types: Sequence[int], knowledge: Knowledge) -> Joined:
+    """What all the fragments (FRAGMENT) of a capture hold, put together where that is possible."""
+    types = np.array(link_types, np.int64)
+    parts, left, used = [], fragments, [fragments[:0]]
+    sources, latest = Sources(data, data[:0]), fragments
+
+    def scan_for(pieces: NDArray, source: NDArray, begins: NDArray, ends: NDArray, into: bool) -> Held:
         """What source[begin:end] holds for each of the fragments in whose place it stands."""
         raw_ip = np.full(len(types), _RAW_IP, dtype=np.int64)
-        again = _scan(source, as_frames(pieces, begins, ends - begins), raw_ip, into, ports, learned)
+        again = _scan(source, as_frames(pieces, begins, ends - begins), raw_ip, into, *knowledge)
         for rows in (again.packets, again.fragments):
             rows["place"] = pieces["place"][rows["frame"]]
             rows["reassembled"] = source is sources.reassembled
@@ -100,7 +134,7 @@ def _find(data: NDArray, frames: NDArray, types: NDArray, ports: NDArray, learne
         return again
 
     for _ in range(REASSEMBLIES):
-        if not len(parts[-1].fragments):
+        if not len(latest):
             break
         whole = reassemble(sources, left)
         closing = left[whole.closing]
@@ -112,23 +146,23 @@ def _find(data: NDArray, frames: NDArray, types: NDArray, ports: NDArray, learne
         joined = sources.reassembled.tobytes() + b"".join(whole.datagrams)
         sources = Sources(data, np.frombuffer(joined, dtype=np.uint8))
         parts.append(scan_for(closing, sources.reassembled, begins, ends, False))
-        left = _in_order([left[~whole.used], parts[-1].fragments])
+        latest = parts[-1].fragments
+        left = in_order([left[~whole.used], latest])
     left = without_copies(sources, left, np.concatenate(used))
     for source, pieces in (
         (sources.file, left[~left["reassembled"]]),
         (sources.reassembled, left[left["reassembled"]]),
     ):
         parts.append(scan_for(pieces, source, pieces["header"], pieces["end"], True))
-    return Found(
-        packets=_in_order([part.packets for part in parts]),
+    return Joined(
+        packets=in_order([part.packets for part in parts]),
+        quotes=in_order([part.quotes for part in parts]),
         reassembled=sources.reassembled,
-        icmp_errors=icmp.error_rows(_in_order([part.quotes for part in parts]), frames),
-        unknown_links=unknown,
-        learned_ports=udp.pairs(learned),
     )
 
 
-def _in_order(parts: list[NDArray]) -> NDArray:
+def in_order(parts: list[NDArray]) -> NDArray:
+    """Rows of all parts in order of their frames."""
     parts = [rows for rows in parts if len(rows)] or parts[:1]
     if len(parts) == 1:
         return parts[0]
@@ -150,7 +184,7 @@ def _scan(
     into_fragments: bool,
     ports: NDArray,
     learned: NDArray,
-) -> _Held:
+) -> Held:
     """What frames hold. into_fragments: first fragments are decoded as far as they go."""
     # memory that is not written to costs nothing
     packets, pieces, quotes = (np.zeros(len(frames), dtype=type) for type in (PACKET, FRAGMENT, QUOTE))
@@ -159,7 +193,7 @@ def _scan(
         *(_read_only(data), _read_only(frames), types, into_fragments, ports, learned),
         *(packets, pieces, quotes, unknown),
     )
-    return _Held(packets[: counts[0]], pieces[: counts[1]], quotes[: counts[2]], unknown)
+    return Held(packets[: counts[0]], pieces[: counts[1]], quotes[: counts[2]], unknown)
 
 
 @compiled
@@ -175,7 +209,7 @@ def _fill(
     quotes: NDArray,
     unknown: NDArray,
 ) -> tuple[int, int, int]:
-    """Fill the rows of `_Held`; gives how many of each there are."""
+    """Fill the rows of `Held`; gives how many of each there are."""
     packet_count, piece_count, quote_count = 0, 0, 0
     for index in range(len(frames)):
         interface, begin = frames[index]["interface"], frames[index]["offset"]

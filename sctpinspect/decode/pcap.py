@@ -5,6 +5,7 @@ Wireshark 4.4 (wiretap/libpcap.c).
 """
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from numpy.typing import NDArray
@@ -109,18 +110,22 @@ def _sensible(data: NDArray, at: int, order: str, length: int, snaplen: int) -> 
     return _TRIED
 
 
-def walk(data: NDArray, format: Format, frames: Frames) -> None:
-    """Add the frames; Damaged is raised where the file is cut or damaged."""
+def walk(data: NDArray, format: Format, frames: Frames) -> Iterator[tuple]:
+    """Add the frames, and give them (`Frames.take_full`) whenever there is no room for more.
+
+    Damaged is raised where the file is cut or damaged.
+    """
     if len(data) < format.file_header:
         raise Damaged("the file is cut inside its header")
     at, is_big = format.file_header, format.order == ">"
     state = FULL
     while state == FULL:
-        if frames.count == len(frames.rows):
-            frames.grow(len(data) - at)
         at, frames.count, state = _walk(
-            data, at, is_big, format.record_header, format.unit_ns, format.lengths, frames.rows, frames.count
+            *(data, at, is_big, format.record_header, format.unit_ns, format.lengths),
+            *(frames.rows, frames.count, frames.before),
         )
+        if state == FULL:
+            yield frames.take_full()
     if state == CUT_HEADER:
         raise Damaged("the file is cut inside a record header")
     if state == CUT_PACKET:
@@ -129,9 +134,20 @@ def walk(data: NDArray, format: Format, frames: Frames) -> None:
 
 @compiled
 def _walk(
-    data: NDArray, at: int, is_big: bool, header: int, unit_ns: int, lengths: int, rows: NDArray, count: int
+    data: NDArray,
+    at: int,
+    is_big: bool,
+    header: int,
+    unit_ns: int,
+    lengths: int,
+    rows: NDArray,
+    count: int,
+    before: int,
 ) -> tuple[int, int, int]:
-    """Fill `rows` with the records from `at` on: where it ends, how many rows are filled, why it ends."""
+    """Fill `rows` with the records from `at` on: where it ends, how many rows are filled, why it ends.
+
+    before: number of the last record before the first row.
+    """
     while at < len(data):
         if count == len(rows):
             return at, count, FULL
@@ -143,7 +159,7 @@ def _walk(
         begin = at + header
         if captured > len(data) - begin:
             return at, count, CUT_PACKET
-        rows[count]["number"] = count + 1
+        rows[count]["number"] = before + count + 1
         rows[count]["interface"] = 0
         rows[count]["time_ns"] = word(data, at, is_big) * SECOND + word(data, at + 4, is_big) * unit_ns
         rows[count]["offset"] = begin

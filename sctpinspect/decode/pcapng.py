@@ -117,10 +117,11 @@ class _Section(NamedTuple):
         return struct.unpack_from(self.order + format, view, at)
 
 
-def walk(data: NDArray, frames: Frames, contents: Contents) -> None:
+def walk(data: NDArray, frames: Frames, contents: Contents) -> Iterator[tuple]:
     """Add the frames, whose times are still ticks, and what there is beside them.
 
-    Damaged is raised where the file is cut or damaged.
+    Gives the frames (`Frames.take_full`) whenever there is no room for more. Damaged is raised where the file
+    is cut or damaged.
     """
     view = data.data
     section = _Section("<", 0)  # replaced by the first block, which is a section header
@@ -142,10 +143,10 @@ def walk(data: NDArray, frames: Frames, contents: Contents) -> None:
         if state in _FAULTS:
             raise Damaged(_FAULTS[state].format(detail))
         if state == FULL:
-            frames.grow(len(data) - at)
+            yield frames.take_full()
         elif state == _COMMENT:
             options = _options(view, section, detail, at - 4)
-            contents.frame_comments[frames.count - 1] = tuple(_comments(options))
+            contents.frame_comments[frames.before + frames.count - 1] = tuple(_comments(options))
         elif state == _OTHER:
             if detail == _SECTION:
                 section = _Section(_byte_order(view, at), len(interfaces))

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def read(path: str | Path, foreign: Callable[[bytes], str | None]) -> tuple[NDAr
         decompress = decompressor(head)
         if decompress is None:
             _refuse(path, foreign(head))
-            data = _mapped(file) if str(path) != "-" else None
+            data = mapped(file) if str(path) != "-" else None
             if data is not None and data[:HEAD].tobytes() == head:
                 return data, None
         stream.give_back(head)
@@ -101,7 +101,16 @@ def _refuse(path: str | Path, fault: str | None) -> None:
         raise UsageError(f"{shown(path)} {fault}")
 
 
-def _mapped(file: BinaryIO) -> NDArray[np.uint8] | None:
+def forget(data: NDArray[np.uint8]) -> None:
+    """Let the system take back the memory of a mapped file, which is read anew where it is needed again."""
+    mapping: Any = data
+    while isinstance(mapping, np.ndarray | memoryview):
+        mapping = mapping.base if isinstance(mapping, np.ndarray) else mapping.obj
+    if hasattr(mapping, "madvise"):  # not on Windows
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def mapped(file: BinaryIO) -> NDArray[np.uint8] | None:
     """The file in memory; None if it cannot be mapped: a FIFO, or on a file system that maps none."""
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return None

@@ -48,6 +48,8 @@ def no_pairs() -> NDArray[np.int64]:
 
 def pairs(table: NDArray[np.int64]) -> list[tuple[int, int]]:
     """The learned pairs, in order, each with the smaller port first."""
+    if not table[-1]:
+        return []
     return [(int(pair) >> 16, int(pair) & 0xFFFF) for pair in np.sort(table[:-1][table[:-1] >= 0])]
 
 

@@ -97,8 +97,8 @@ def _packets(
         direction = pcapng.OUTBOUND if packet_type == ring.OUTGOING else pcapng.INBOUND
         if vlan:
             data, length = memoryview(ring.with_vlan(frame)), length + len(vlan)
-        comment = comments.get(index, "")
-        yield time_ns, pcapng.packet(numbers[ifindex], time_ns, data, length, direction, comment)
+        told = [comments[index]] if index in comments else []
+        yield time_ns, pcapng.packet(numbers[ifindex], time_ns, data, length, direction, *told)
 
 
 def _frames_in_order(spool: memoryview) -> Iterator[Frame]:

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Mapping
 
 ETHERNET = 1  # LINKTYPE_ETHERNET
-INBOUND, OUTBOUND = 1, 2  # direction of a packet, seen from its interface
+UNKNOWN, INBOUND, OUTBOUND = 0, 1, 2  # direction of a packet, seen from its interface
 
 _SECTION, _INTERFACE, _STATISTICS, _PACKET, _JOURNAL = 0x0A0D0D0A, 1, 5, 6, 9
 _BYTE_ORDER_MAGIC = 0x1A2B3C4D
@@ -30,13 +30,16 @@ def section(application: str, comments: Iterable[str] = ()) -> bytes:
     return _block(_SECTION, body, *options, _option(_SHB_USERAPPL, application.encode()), _end())
 
 
-def interface(name: str, description: str, link_type: int = ETHERNET) -> bytes:
-    """An Interface Description Block, without a limit on captured lengths; numbered as they come, from 0."""
+def interface(name: str, description: str, link_type: int = ETHERNET, snaplen: int = 0) -> bytes:
+    """An Interface Description Block; interfaces are numbered as they come, from 0. A text may be empty.
+
+    snaplen: the limit on captured lengths; 0: none.
+    """
     return _block(
         _INTERFACE,
-        struct.pack("<HHI", link_type, 0, 0),
-        _option(_IF_NAME, name.encode()),
-        _option(_IF_DESCRIPTION, description.encode()),
+        struct.pack("<HHI", link_type, 0, snaplen),
+        _option(_IF_NAME, name.encode()) if name else b"",
+        _option(_IF_DESCRIPTION, description.encode()) if description else b"",
         _option(_IF_TSRESOL, b"\x09"),
         _end(),
     )
@@ -48,25 +51,29 @@ def packet(
     data: bytes | memoryview,
     length: int,
     direction: int,
-    comment: str = "",
+    *comments: str,
 ) -> bytes:
     """An Enhanced Packet Block; `length` is that on the wire, and `data` what was captured of it."""
-    options = _comment_and_flags(direction, comment) if comment else _FLAGS[direction]
+    options = _FLAGS[direction]
+    if comments:
+        options = b"".join(_option(_COMMENT, comment.encode()) for comment in comments) + options
     captured = len(data)
     padding = _PADDING[captured & 3]
     total = 32 + captured + len(padding) + len(options)
-    high, low = time_ns >> 32, time_ns & 0xFFFFFFFF
+    high, low = time_ns >> 32 & 0xFFFFFFFF, time_ns & 0xFFFFFFFF
     head = _PACKET_HEAD.pack(_PACKET, total, interface, high, low, captured, length)
     return b"".join((head, data, padding, options, head[4:8]))
 
 
-def statistics(interface: int, time_ns: int, received: int, dropped: int | None, comment: str) -> bytes:
-    """An Interface Statistics Block. `dropped` None: unknown, and not stated."""
+def statistics(
+    interface: int, time_ns: int, received: int | None, dropped: int | None, comment: str = ""
+) -> bytes:
+    """An Interface Statistics Block. A number None: unknown, and not stated."""
     return _block(
         _STATISTICS,
-        struct.pack("<III", interface, time_ns >> 32, time_ns & 0xFFFFFFFF),
-        _option(_COMMENT, comment.encode()),
-        _option(_ISB_IFRECV, struct.pack("<Q", received)),
+        struct.pack("<III", interface, time_ns >> 32 & 0xFFFFFFFF, time_ns & 0xFFFFFFFF),
+        _option(_COMMENT, comment.encode()) if comment else b"",
+        _option(_ISB_IFRECV, struct.pack("<Q", received)) if received is not None else b"",
         _option(_ISB_IFDROP, struct.pack("<Q", dropped)) if dropped is not None else b"",
         _end(),
     )
@@ -93,10 +100,7 @@ def _end() -> bytes:
     return struct.pack("<HH", _END, 0)
 
 
-def _comment_and_flags(direction: int, comment: str) -> bytes:
-    return _option(_COMMENT, comment.encode()) + _FLAGS[direction]
-
-
 _FLAGS = {
-    direction: _option(_EPB_FLAGS, struct.pack("<I", direction)) + _end() for direction in (INBOUND, OUTBOUND)
+    direction: _option(_EPB_FLAGS, struct.pack("<I", direction)) + _end()
+    for direction in (UNKNOWN, INBOUND, OUTBOUND)
 }

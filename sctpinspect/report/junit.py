@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-import polars as pl
-
 from sctpinspect.report.escape import escape
 from sctpinspect.report.lines import count
 from sctpinspect.report.text import contents
@@ -21,9 +19,7 @@ def document(suites: Iterable[ElementTree.Element]) -> str:
     return ElementTree.tostring(root, encoding="us-ascii").decode("ascii")
 
 
-def suite(
-    file: str, tables: Tables[pl.DataFrame], verdict: Verdict, at_least: Level = Level.MUST
-) -> ElementTree.Element:
+def suite(file: str, tables: Tables, verdict: Verdict, at_least: Level = Level.MUST) -> ElementTree.Element:
     """One capture: what broke a rule of `at_least` or above fails, what was not judged is skipped."""
     cases = [_case(result, at_least) for result in verdict.results]
     element = ElementTree.Element("testsuite", name=escape(file), tests=str(len(cases)))

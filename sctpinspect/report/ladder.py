@@ -88,11 +88,13 @@ def ladder(
     association: int | None = None,
     findings: pl.DataFrame | None = None,
     width: int = PLAIN_WIDTH,
+    among: int | None = None,
 ) -> Iterator[Text]:
     """The lines of the ladder of one association (the first unless given), at least 60 columns wide.
 
     `findings` are marked in place. Runs of HEARTBEATs are folded in ladders of more than 200 rows only.
-    Raises UsageError if there is no such association.
+    among: the number of associations in the capture, where these are not all its tables. Raises UsageError
+    if there is no such association.
     """
     number = pick_association(tables, association)
     packets = tables.packets.filter((pl.col("association") == number) & ~pl.col("is_copy").fill_null(False))
@@ -112,7 +114,7 @@ def ladder(
     if len(rows) > FOLD_ABOVE:
         rows = list(_folded(rows, marks, rails))
     unit = "ms" if not rows or rows[-1].time_ns - rows[0].time_ns < _MS_SPAN_NS else "s"
-    yield from _header(tables, number, unit, digits, lanes, rails)
+    yield from _header(tables, number, among or tables.associations.height, unit, digits, lanes, rails)
     yield from _body(rows, unit, digits, marks, rails)
     yield from (line((text, "dim")) for text in textwrap.wrap(_LEGEND, max(width, MIN_WIDTH)))
 
@@ -122,13 +124,13 @@ def _gutter(digits: int) -> int:
     return _TIME + 2 + digits + 2
 
 
-def pick_association(tables: Tables[pl.DataFrame], association: int | None) -> int:
+def pick_association(tables: Tables, association: int | None) -> int:
     """The association asked for, or the first. Raises UsageError if the capture has no such one."""
-    known = tables.associations["association"].to_list()
-    if not known:
+    known = tables.associations.lazy().select("association").collect().to_series()
+    if known.is_empty():
         raise UsageError("no association in the capture can be told; `show FILE` says what it holds")
     if association is None:
-        return known[0]
+        return int(known[0])
     if association not in known:
         has = f"only association {known[0]}" if len(known) == 1 else f"associations {known[0]} to {known[-1]}"
         raise UsageError(f"there is no association {association}: the capture has {has}")
@@ -312,11 +314,16 @@ def _fold(run: list[Row], rails: Text) -> Row:
 
 
 def _header(
-    tables: Tables[pl.DataFrame], number: int, unit: str, digits: int, lanes: list[Lane], rails: Text
+    tables: Tables[pl.DataFrame],
+    number: int,
+    among: int,
+    unit: str,
+    digits: int,
+    lanes: list[Lane],
+    rails: Text,
 ) -> Iterator[Text]:
-    others = tables.associations.height - 1
-    if others:
-        yield line((f"association {number}, one of {others + 1}; --association N draws another", "dim"))
+    if among > 1:
+        yield line((f"association {number}, one of {among}; --association N draws another", "dim"))
     left, right = (_host(tables, number, side) for side in (0, 1))
     middle = " " * max(len(rails) - len(left) - len(right), 2)
     yield line(

@@ -14,34 +14,35 @@ from sctpinspect.tables import Tables
 from sctpinspect.tables.schema import TABLES
 
 DETAILED = 5  # more associations than this are shown as one line each
+LISTED = 10_000  # of more the first ones are shown
 _VALUE_WIDTH = 200
 _HEXADECIMAL = {"verification_tag", "quoted_verification_tag", "initiate_tag", "checksum"}  # as in Wireshark
 
 
-def summary(file: str, tables: Tables[pl.DataFrame], association: int | None = None) -> Iterator[Text]:
+def summary(file: str, tables: Tables, association: int | None = None) -> Iterator[Text]:
     """The file's facts, then each association's endpoints and paths, or one line each if there are many."""
     yield line((origin_of(tables.recipe) or file, "bold"))
     yield from _facts(file, tables)
-    if tables.interfaces.height:
+    if tables.height("interfaces"):
         yield Text()
         yield from _interfaces(tables)
-    associations = tables.associations
+    associations = tables.associations.lazy()
     if association is not None:
         associations = associations.filter(pl.col("association") == association)
-    if associations.height > DETAILED:
+    shown = associations.head(LISTED).collect()
+    if shown.height > DETAILED:
         yield Text()
-        yield from _overview(tables, associations)
+        yield from _overview(tables, shown)
         return
-    for row in associations.iter_rows(named=True):
+    for row in shown.iter_rows(named=True):
         yield Text()
         yield from _association(tables, row)
 
 
-def _facts(file: str, tables: Tables[pl.DataFrame]) -> Iterator[Text]:
-    times = _times(tables)
+def _facts(file: str, tables: Tables) -> Iterator[Text]:
+    first, last = _times(tables)
     span = ""
-    if len(times):
-        first, last = times[0], times[-1]
+    if first is not None and last is not None:
         start = datetime.fromtimestamp(first // 1_000_000_000, UTC)
         span = f" over {(last - first) / 1e9:.3f} s from {start:%Y-%m-%d %H:%M:%S} UTC"
     if origin_of(tables.recipe):
@@ -51,14 +52,17 @@ def _facts(file: str, tables: Tables[pl.DataFrame]) -> Iterator[Text]:
     yield from remarks(tables, "  ")
 
 
-def _times(tables: Tables[pl.DataFrame]) -> pl.Series:
-    """When packets were captured, calls began and events happened, in order."""
-    return pl.concat([tables.packets["time_ns"], tables.calls["start_ns"], tables.events["time_ns"]]).sort()
+def _times(tables: Tables) -> tuple[int | None, int | None]:
+    """The first and the last time when a packet was captured, a call began or an event happened."""
+    columns = ((tables.packets, "time_ns"), (tables.calls, "start_ns"), (tables.events, "time_ns"))
+    ends = [table.lazy().select(first=pl.col(name).min(), last=pl.col(name).max()) for table, name in columns]
+    first, last = pl.concat(ends).select(pl.col("first").min(), pl.col("last").max()).collect().row(0)
+    return first, last
 
 
-def _interfaces(tables: Tables[pl.DataFrame]) -> Iterator[Text]:
-    sent = tables.packets.group_by("interface").len()
-    rows = tables.interfaces.join(sent, on="interface", how="left").sort("interface")
+def _interfaces(tables: Tables) -> Iterator[Text]:
+    sent = tables.packets.lazy().group_by("interface").len()
+    rows = tables.interfaces.lazy().join(sent, on="interface", how="left").sort("interface").collect()
     columns = ("interface", "name", "description", "len", "received", "dropped")
     yield from aligned(
         [
@@ -73,12 +77,15 @@ def _interfaces(tables: Tables[pl.DataFrame]) -> Iterator[Text]:
     )
 
 
-def _overview(tables: Tables[pl.DataFrame], associations: pl.DataFrame) -> Iterator[Text]:
+def _overview(tables: Tables, associations: pl.DataFrame) -> Iterator[Text]:
     rows: list[tuple] = [("association", "frames", "packets", "handshake", "end", "endpoints")]
+    columns = ["association", "addresses", "port"]
+    found = tables.endpoints.lazy().join(associations.lazy(), on="association", how="semi").select(columns)
+    parties: dict[int, list[dict[str, Any]]] = {}
+    for end in found.collect().iter_rows(named=True):
+        parties.setdefault(end["association"], []).append(end)
     for row in associations.iter_rows(named=True):
-        ends = " - ".join(
-            f"{_addresses(end)} port {end['port']}" for end in _endpoints(tables, row["association"])
-        )
+        ends = " - ".join(f"{_addresses(end)} port {end['port']}" for end in parties[row["association"]])
         frames = f"{row['first_frame']}-{row['last_frame']}"
         seen = "seen" if row["handshake"] else "not seen"
         rows.append(
@@ -92,10 +99,12 @@ def _overview(tables: Tables[pl.DataFrame], associations: pl.DataFrame) -> Itera
             )
         )
     yield from aligned(rows, right={0, 2}, indent=2)
+    if more := tables.height("associations") - associations.height:
+        yield line(f"  {more} more")
     yield line(("  --association N shows one with its paths", "dim"))
 
 
-def _association(tables: Tables[pl.DataFrame], row: dict[str, Any]) -> Iterator[Text]:
+def _association(tables: Tables, row: dict[str, Any]) -> Iterator[Text]:
     number, seconds = row["association"], (row["last_ns"] - row["first_ns"]) / 1e9
     yield line(
         (f"Association {number}", "bold"),
@@ -125,7 +134,7 @@ def _association(tables: Tables[pl.DataFrame], row: dict[str, Any]) -> Iterator[
         right={0, 2, 5, 6, 7},
         indent=2,
     )
-    paths = tables.paths.filter(pl.col("association") == number)
+    paths = tables.paths.lazy().filter(pl.col("association") == number).collect()
     names = {end["side"]: end["host"] or f"side {end['side']}" for end in ends}
     yield from aligned(
         [
@@ -149,17 +158,18 @@ def _association(tables: Tables[pl.DataFrame], row: dict[str, Any]) -> Iterator[
     )
 
 
-def _endpoints(tables: Tables[pl.DataFrame], association: int) -> list[dict[str, Any]]:
-    return tables.endpoints.filter(pl.col("association") == association).sort("side").to_dicts()
+def _endpoints(tables: Tables, association: int) -> list[dict[str, Any]]:
+    found = tables.endpoints.lazy().filter(pl.col("association") == association).sort("side")
+    return found.collect().to_dicts()
 
 
 def _addresses(end: dict[str, Any]) -> str:
     return ", ".join(end["addresses"] or [])
 
 
-def call_lines(tables: Tables[pl.DataFrame], association: int | None = None) -> Iterator[Text]:
+def call_lines(tables: Tables, association: int | None = None) -> Iterator[Text]:
     """The calls in the order of their start; times in ms since the first packet or call."""
-    calls = tables.calls
+    calls = tables.calls.lazy().collect()
     if association is not None:
         calls = calls.filter(pl.col("association") == association)
     if not calls.height:
@@ -168,25 +178,28 @@ def call_lines(tables: Tables[pl.DataFrame], association: int | None = None) -> 
         )
         return
     yield line(("   frame     time ms    took ms  call", "dim"))
-    zero = _times(tables)[0]
+    zero = _times(tables)[0] or 0
     columns = ("frame", "start_ns", "end_ns", "errno", "message")
     for frame, start, end, errno, message in calls.select(columns).iter_rows():
         times = f"{frame:>8}  {(start - zero) / 1e6:10.3f} {(end - start) / 1e6:10.3f}  "
         yield line((times, "dim"), (clip(message or "", 4 * _VALUE_WIDTH), "red" if errno else ""))
 
 
-def is_journal_entry(tables: Tables[pl.DataFrame], frame: int) -> bool:
+def is_journal_entry(tables: Tables, frame: int) -> bool:
     """Whether the frame is a call or an event, not a packet."""
-    return any((table["frame"] == frame).any() for table in (tables.calls, tables.events))
+    return any(
+        table.lazy().filter(pl.col("frame") == frame).collect().height
+        for table in (tables.calls, tables.events)
+    )
 
 
-def frame_lines(tables: Tables[pl.DataFrame], frame: int) -> Iterator[Text]:
+def frame_lines(tables: Tables, frame: int) -> Iterator[Text]:
     """The rows that our own tables have for one frame, without what is null."""
     for name in TABLES:
-        table = getattr(tables, name)
-        if name == "completeness" or "frame" not in table.columns:
+        if name == "completeness" or "frame" not in TABLES[name]:
             continue
-        for row in table.filter(pl.col("frame") == frame).iter_rows(named=True):
+        rows = getattr(tables, name).lazy().filter(pl.col("frame") == frame).collect()
+        for row in rows.iter_rows(named=True):
             yield Text()
             yield line((name, "bold"))
             cells = [

@@ -32,7 +32,7 @@ _INDENT = " " * 6
 _NO_ASSOCIATION = 2**32 - 1
 
 
-def verdict_lines(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> Iterator[Text]:
+def verdict_lines(file: str, tables: Tables, verdict: Verdict) -> Iterator[Text]:
     """The verdict on one capture. Violations are grouped by rule and endpoint, with the first few of each."""
     yield from headline(file, tables, verdict)
     for status in _BROKEN:
@@ -43,7 +43,7 @@ def verdict_lines(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> 
     yield from _not_judged(verdict)
 
 
-def headline(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> Iterator[Text]:
+def headline(file: str, tables: Tables, verdict: Verdict) -> Iterator[Text]:
     """What was judged and how it ended, in a few lines."""
     status = overall(tables, verdict)
     origin = origin_of(tables.recipe)
@@ -53,7 +53,7 @@ def headline(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> Itera
     yield line(_INDENT, contents(tables))
     if has_no_sctp(tables):
         yield line(_INDENT, "no SCTP packet is in the file: nothing can be judged against the wire")
-    elif tables.calls.height:
+    elif tables.height("calls"):
         yield line(_INDENT, calls_judged(tables, verdict))
         if told := accounted(tables):
             yield line(_INDENT, told)
@@ -61,19 +61,19 @@ def headline(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> Itera
     yield from remarks(tables, _INDENT)
 
 
-def remarks(tables: Tables[pl.DataFrame], indent: str) -> Iterator[Text]:
+def remarks(tables: Tables, indent: str) -> Iterator[Text]:
     """What a reader has to know of the file itself: that its run was interrupted, and its defects."""
     interrupted = ["the run was interrupted: what came later is not in it"]
     for remark in (interrupted if tables.recipe.get("interrupted") is True else []) + tables.defects:
         yield line(indent, ("note: ", "bold yellow"), remark)
 
 
-def has_no_sctp(tables: Tables[pl.DataFrame]) -> bool:
+def has_no_sctp(tables: Tables) -> bool:
     """Whether neither a packet nor an ICMP error that quotes one is in the file."""
-    return tables.packets.is_empty() and tables.icmp_errors.is_empty()
+    return not tables.height("packets") and not tables.height("icmp_errors")
 
 
-def overall(tables: Tables[pl.DataFrame], verdict: Verdict) -> str:
+def overall(tables: Tables, verdict: Verdict) -> str:
     """The worst status of the rules, in one word; NONE if no rule could be judged, by the wire."""
     counts = verdict.counts
     for status in (Status.FAIL, Status.CRASHED, Status.WARN):
@@ -94,38 +94,38 @@ def origin_of(recipe: dict[str, Any]) -> str:
     return text
 
 
-def contents(tables: Tables[pl.DataFrame]) -> str:
+def contents(tables: Tables) -> str:
     """`61 calls, 74 packets, 1 association; no packet lost by the capture`."""
-    packets = tables.packets
-    copies = packets.filter("is_copy").height
-    parts = [count(packets.height - copies, "packet"), count(tables.associations.height, "association")]
-    if tables.calls.height:
-        parts.insert(0, count(tables.calls.height, "call"))
-    if tables.icmp_errors.height:
-        parts.append(count(tables.icmp_errors.height, "ICMP error"))
+    packets, copies = tables.packets.lazy().select(pl.len(), pl.col("is_copy").sum()).collect().row(0)
+    parts = [count(packets - copies, "packet"), count(tables.height("associations"), "association")]
+    if calls := tables.height("calls"):
+        parts.insert(0, count(calls, "call"))
+    if errors := tables.height("icmp_errors"):
+        parts.append(count(errors, "ICMP error"))
     if copies:
         parts.append(f"{copies} captured twice")
     return ", ".join(parts) + f"; {drops(tables)}"
 
 
-def calls_judged(tables: Tables[pl.DataFrame], verdict: Verdict) -> str:
+def calls_judged(tables: Tables, verdict: Verdict) -> str:
     """`every call judged against the wire, 1 with findings`, or how many, and which kinds were not."""
-    left = tables.calls.filter(~pl.col("call").is_in(verdict.calls_judged))
+    calls = tables.calls.lazy().select("call", "name").collect()
+    left = calls.filter(~pl.col("call").is_in(verdict.calls_judged))
     wrong = verdict.findings["call"].drop_nulls().n_unique()
     findings = f", {wrong} with findings" if wrong else ""
     if left.is_empty():
         return f"every call judged against the wire{findings}"
     kinds = ", ".join(left["name"].unique(maintain_order=True))
-    judged = f"{tables.calls.height - left.height} calls judged against the wire{findings}"
+    judged = f"{calls.height - left.height} calls judged against the wire{findings}"
     return f"{judged}, {left.height} not ({kinds})"
 
 
-def accounted(tables: Tables[pl.DataFrame]) -> str:
+def accounted(tables: Tables) -> str:
     """`10 user messages, all matched to the calls that sent and received them`, or what matches nothing.
 
     Empty if nothing was sent or received.
     """
-    messages = tables.messages
+    messages = tables.messages.lazy().select("send_call", "receive_call").collect()
     # A call whose association is not in the capture counts too.
     calls = tables.calls.lazy().with_columns(pl.col("association").fill_null(_NO_ASSOCIATION))
     unsent, unreceived = messages["send_call"].null_count(), messages["receive_call"].null_count()
@@ -146,12 +146,12 @@ def accounted(tables: Tables[pl.DataFrame]) -> str:
     return f"{matched}; matching none: {', '.join(lonely)}" if lonely else matched
 
 
-def drops(tables: Tables[pl.DataFrame]) -> str:
+def drops(tables: Tables) -> str:
     """What the capture's counters say of its own losses."""
-    known = tables.interfaces["dropped"].drop_nulls()
-    if lost := sum(known.to_list()):
+    dropped = tables.interfaces.lazy().select("dropped").collect().to_series().to_list()
+    if lost := sum(each or 0 for each in dropped):
         return f"{count(lost, 'packet')} LOST BY THE CAPTURE"
-    if len(known) < tables.interfaces.height:
+    if None in dropped:
         return "the file does not state what the capture lost"
     return "no packet lost by the capture"
 
@@ -197,12 +197,13 @@ def _broken(file: str, result: RuleResult, findings: pl.DataFrame) -> Iterator[T
         yield line(_INDENT, (f"{more} by {count(len(rest), 'other endpoint')}; all: --format json", "dim"))
 
 
-def _with_names(findings: pl.DataFrame, tables: Tables[pl.DataFrame]) -> pl.DataFrame:
+def _with_names(findings: pl.DataFrame, tables: Tables) -> pl.DataFrame:
     """Findings with `chunk_name` and `call_name`."""
-    chunks = tables.chunks.select("frame", "chunk", chunk_name="type_name").unique(["frame", "chunk"])
-    calls = tables.calls.select("call", call_name="name")
-    named = findings.join(chunks, on=["frame", "chunk"], how="left", maintain_order="left")
-    return named.join(calls, on="call", how="left", maintain_order="left")
+    chunks = tables.chunks.lazy().select("frame", "chunk", chunk_name="type_name")
+    chunks = chunks.join(findings.lazy(), on=["frame", "chunk"], how="semi").unique(["frame", "chunk"])
+    calls = tables.calls.lazy().select("call", call_name="name")
+    named = findings.lazy().join(chunks, on=["frame", "chunk"], how="left", maintain_order="left")
+    return named.join(calls, on="call", how="left", maintain_order="left").collect()
 
 
 def _place(finding: dict[str, Any]) -> str:

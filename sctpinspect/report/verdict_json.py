@@ -20,12 +20,12 @@ def document(captures: Iterable[dict[str, Any]]) -> str:
     return text.replace("\x7f", "\\u007f")  # the one control character that JSON lets through
 
 
-def capture(file: str, tables: Tables[pl.DataFrame], verdict: Verdict) -> dict[str, Any]:
+def capture(file: str, tables: Tables, verdict: Verdict) -> dict[str, Any]:
     """One capture and what the rules said of it."""
     return {
         "file": file,
-        "packets": tables.packets.height,
-        "calls": tables.calls.height,
+        "packets": tables.height("packets"),
+        "calls": tables.height("calls"),
         "defects": list(tables.defects),
         "associations": _associations(tables),
         "results": [_result(result) for result in verdict.results],
@@ -37,13 +37,13 @@ def unreadable(file: str, error: str) -> dict[str, Any]:
     return {"file": file, "error": error}
 
 
-def _associations(tables: Tables[pl.DataFrame]) -> list[dict[str, Any]]:
+def _associations(tables: Tables) -> list[dict[str, Any]]:
     columns = ("association", "packets", "first_frame", "last_frame", "handshake", "end", "restart_of")
     ends = ("association", "side", "host", "addresses", "port")
     endpoints: dict[int, list[dict[str, Any]]] = {}
-    for row in tables.endpoints.select(ends).iter_rows(named=True):
+    for row in tables.endpoints.lazy().select(ends).collect().iter_rows(named=True):
         endpoints.setdefault(row.pop("association"), []).append(row)
-    rows = tables.associations.select(columns).iter_rows(named=True)
+    rows = tables.associations.lazy().select(columns).collect().iter_rows(named=True)
     return [{**row, "endpoints": endpoints.get(row["association"], [])} for row in rows]
 
 

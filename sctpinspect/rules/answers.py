@@ -5,6 +5,7 @@ import polars as pl
 from sctpinspect.rules.model import Judgement, Need
 from sctpinspect.rules.queries import MILLISECOND, found, moved_numbers, too_short
 from sctpinspect.rules.view import View
+from sctpinspect.tables.associations import ENDPOINT
 
 AT_ONCE_NS = 100 * MILLISECOND
 """Half of the shortest delay of SACKs in use: what takes longer was delayed."""
@@ -25,7 +26,7 @@ def left_out(t: View) -> pl.LazyFrame:
     return pl.concat([moved_numbers(t), t.unclear])
 
 
-def at_once(t: View, arrivals: pl.LazyFrame, reason: str) -> Judgement:
+def at_once(t: View, arrivals: pl.LazyFrame, reason: str, expected: str = "a SACK at once") -> Judgement:
     """Judges that each of `arrivals` (packets with DATA) is acknowledged at once.
 
     Not where TSNs before it may have been dropped for want of room, or where the association ends or the
@@ -55,6 +56,21 @@ def at_once(t: View, arrivals: pl.LazyFrame, reason: str) -> Judgement:
     actual = pl.format("{}, acknowledged {}", pl.lit(reason), waited)
     return Judgement(
         subjects,
-        found(violations, "a SACK at once", actual),
+        found(violations, expected, actual),
         pl.concat([too_short(due.filter(~pl.col("is_told"))), left_out(t)]),
+    )
+
+
+def up_to(rows: pl.LazyFrame, when: str, events: pl.LazyFrame, name: str) -> pl.LazyFrame:
+    """The rows in order of the time `when`, and how many of `events` (`event_ns`) of their side came up to
+    then.
+    """
+    numbered = events.sort("event_ns").with_columns(pl.int_range(1, pl.len() + 1).over(ENDPOINT).alias(name))
+    return (
+        rows.sort(when, maintain_order=True)
+        .join_asof(
+            numbered, left_on=when, right_on="event_ns", by=ENDPOINT, coalesce=False, check_sortedness=False
+        )
+        .drop("event_ns")
+        .with_columns(pl.col(name).fill_null(0))
     )

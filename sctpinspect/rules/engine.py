@@ -134,15 +134,44 @@ def _result(rule: Rule, seen: View, lacking: dict[Need, pl.DataFrame], endpoints
     inconclusive = _reasons(reasons)
     judged = int(subjects["len"].sum())
     calls = frozenset(subjects["calls"].explode().drop_nulls())
-    if not violations.is_empty():
-        status = BROKEN[rule.level]
-    elif judged:
-        status = Status.PASS
-    elif not inconclusive.is_empty():
-        status = Status.INCONCLUSIVE
-    else:
-        status = Status.NOT_APPLICABLE
-    return RuleResult(rule, status, judged, calls, _findings(rule, violations, endpoints), inconclusive)
+    findings = _findings(rule, violations, endpoints)
+    return RuleResult(
+        rule, _status(rule, judged, findings, inconclusive), judged, calls, findings, inconclusive
+    )
+
+
+def _status(rule: Rule, judged: int, findings: pl.DataFrame, inconclusive: pl.DataFrame) -> Status:
+    if not findings.is_empty():
+        return BROKEN[rule.level]
+    if judged:
+        return Status.PASS
+    return Status.NOT_APPLICABLE if inconclusive.is_empty() else Status.INCONCLUSIVE
+
+
+def merged(verdicts: Sequence[Verdict]) -> Verdict:
+    """One verdict of those on the parts of a capture, by the same rules."""
+    return Verdict(
+        tuple(_merged(results) for results in zip(*(each.results for each in verdicts), strict=True))
+    )
+
+
+def _merged(results: Sequence[RuleResult]) -> RuleResult:
+    rule, error = results[0].rule, next((result.error for result in results if result.error), "")
+    judged = sum(result.judged for result in results)
+    findings = _in_order(pl.concat([result.findings for result in results]))
+    inconclusive = _reasons([result.inconclusive for result in results])
+    if results[0].status is Status.NOT_IN_FORCE:
+        return results[0]
+    status = _status(rule, judged, findings, inconclusive)
+    return RuleResult(
+        rule,
+        Status.CRASHED if error and findings.is_empty() else status,
+        judged,
+        frozenset().union(*(result.calls for result in results)),
+        findings,
+        inconclusive,
+        error,
+    )
 
 
 def _doubted(
@@ -266,5 +295,9 @@ def _findings(rule: Rule, violations: pl.DataFrame, endpoints: pl.DataFrame) -> 
         )
         .join(endpoints, on=[*_SUBJECT], how="left", maintain_order="left")
         .select(pl.col(name).cast(dtype) for name, dtype in columns.items())
-        .sort("frame", "chunk", "call", nulls_last=True, maintain_order=True)
+        .pipe(_in_order)
     )
+
+
+def _in_order(findings: pl.DataFrame) -> pl.DataFrame:
+    return findings.sort("frame", "chunk", "call", nulls_last=True, maintain_order=True)

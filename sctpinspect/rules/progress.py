@@ -12,7 +12,7 @@ from sctpinspect.tables.receivers import receivers
 from sctpinspect.tables.senders import senders
 
 _KEY = ["packet", "frame", "chunk", "time_ns", *ENDPOINT]
-_PACKET = ["path", "destination", "delivery"]
+_PACKET = ["path", "source", "destination", "delivery"]
 
 
 class Progress(NamedTuple):

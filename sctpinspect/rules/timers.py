@@ -8,8 +8,10 @@ from sctpinspect.rules.queries import MILLISECOND, TICKS_NS
 from sctpinspect.rules.view import View
 from sctpinspect.tables.associations import ENDPOINT, peer
 
-AT_SENDER = (Need.AT_SENDER, Need.COUNTERS, Need.JOURNAL)
-"""What it takes to judge a timer: every packet, when it was sent, and what the program set."""
+AT_SENDER = (Need.HANDSHAKE, Need.AT_SENDER, Need.COUNTERS, Need.JOURNAL)
+"""What it takes to judge a timer: every packet from the first on, when it was sent, and what the program
+set.
+"""
 
 PARAMETERS = {
     "rto_initial": ("SCTP_RTOINFO", "srto_initial", MILLISECOND),
@@ -95,9 +97,12 @@ def expiries(t: View) -> pl.LazyFrame:
     """DATA that shows first that T3-rtx has run out, in order; `from_path`: where it had been sent before.
 
     `waited`: ns since the timer was started or restarted last, as far as that can be seen.
-    Not of sides that a peer's change of addresses, or a router's word on the path MTU, made send again.
+    Not where acknowledgements changed places on the way meanwhile, which takes back what the later one had
+    reported; nor of sides that a peer's change of addresses, or a router's word on the path MTU, made send
+    again.
     """
-    expired = t.transmissions.filter("has_expired")
+    in_order = (pl.col("since_disorder") > pl.col("since_sent")).fill_null(True)
+    expired = t.transmissions.filter(pl.col("has_expired") & in_order)
     is_address = pl.col("kind").cast(pl.String).str.starts_with("address_")
     changed = t.changes.filter(is_address).select("association")
     too_big = (pl.col("type") == 3) & (pl.col("code") == 4) | (pl.col("type") == 2)
@@ -107,7 +112,7 @@ def expiries(t: View) -> pl.LazyFrame:
         t.transmissions.join(expired.select(*ENDPOINT, "tsn").unique(), on=[*ENDPOINT, "tsn"], how="semi")
         .sort("time_ns", maintain_order=True)
         .with_columns(from_path=pl.col("path").shift(1).over(*ENDPOINT, "tsn"))
-        .filter("has_expired")
+        .filter(pl.col("has_expired") & in_order)
     )
     return (
         again.join(changed, on="association", how="anti", maintain_order="left")
@@ -116,21 +121,23 @@ def expiries(t: View) -> pl.LazyFrame:
     )
 
 
-def since_heard(t: View, rows: pl.LazyFrame, name: str = "heard_ns") -> pl.LazyFrame:
-    """The rows, which have `time_ns` and a side, with the time when the last packet of the peer arrived;
-    null: none.
+def since_heard(t: View, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows in order of `time_ns`, with `heard_ns`: when the last packet of the peer arrived; null: none
+    did.
 
-    In order of time.
+    `heard_before_ns`: when the one before that did.
     """
+    arrived = pl.coalesce("delivered_ns", "time_ns")
     arrivals = (
         t.packets.filter(pl.col("association").is_not_null() & (pl.col("delivery") != "lost").fill_null(True))
-        .select("association", peer(), pl.coalesce("delivered_ns", "time_ns").alias(name))
-        .sort(name)
+        .select("association", peer(), heard_ns=arrived)
+        .sort("heard_ns")
+        .with_columns(heard_before_ns=pl.col("heard_ns").shift(1).over(ENDPOINT))
     )
     return rows.sort("time_ns", maintain_order=True).join_asof(
         arrivals,
         left_on="time_ns",
-        right_on=name,
+        right_on="heard_ns",
         by=ENDPOINT,
         coalesce=False,
         check_sortedness=False,

@@ -5,7 +5,6 @@ from typing import Any
 
 import polars as pl
 
-from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.rules.messages import received_messages, sent_messages
 from sctpinspect.rules.progress import progress
 from sctpinspect.tables import Tables
@@ -36,7 +35,7 @@ class View:
 
     acks, arrivals, transmissions, unclear: what receivers and senders of DATA knew (see `rules.progress`).
     sent_messages, received_messages: calls beside what they sent or received (see `rules.messages`).
-    end_ns: when the capture ended: at its last packet or, if the sandbox recorded it, when that says so.
+    end_ns: when the capture ended, as in `Tables`.
     is_whole: whether it has all that its hosts ever sent, so that what is not there was not sent.
     """
 
@@ -86,14 +85,12 @@ def view(tables: Tables[pl.DataFrame]) -> View:
             received_messages(calls, messages, lazy["chunks"], associations),
         ]
     )
-    ended = tables.events.filter(name=RECORDING_ENDED)
-    ends = pl.concat([packets["time_ns"], ended["time_ns"]])
     return View(
         **lazy,
         **{name: frame.lazy() for name, frame in progress(tables)._asdict().items()},
         sent_messages=sent.lazy(),
         received_messages=received.lazy(),
         recipe=tables.recipe,
-        end_ns=int(ends.max() or 0),
+        end_ns=tables.end_ns,
         is_whole=is_whole(tables.interfaces, packets, tables.events, tables.recipe, tables.defects),
     )

@@ -1,5 +1,6 @@
 """From the columns of a capture to all its tables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -7,6 +8,7 @@ import polars as pl
 
 from sctpinspect.decode import Columns
 from sctpinspect.decode.columns import Bytes
+from sctpinspect.journal import RECORDING_ENDED
 from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.acknowledgements import acknowledgements, ranges
 from sctpinspect.tables.assignment import assign
@@ -41,7 +43,8 @@ class Tables(Generic[Frame]):
     """The tables of one capture; their columns are declared in `sctpinspect.tables.schema`.
 
     recipe: how sctpinspect made the capture; empty for captures by others. defects: a sentence for each
-    fault of the file. frames: number of its frames, as Wireshark counts. data: its bytes, which
+    fault of the file. frames: number of its frames, as Wireshark counts. end_ns: when the capture ended: at
+    its last packet or, if the sandbox recorded it, when that says so. data: its bytes, which
     `chunks.payload_offset` points into.
     """
 
@@ -66,11 +69,21 @@ class Tables(Generic[Frame]):
     recipe: dict[str, Any]
     defects: list[str]
     frames: int
+    end_ns: int
     data: Bytes = field(repr=False)
 
     def lazy(self) -> "Tables[pl.LazyFrame]":
         """The same with LazyFrames."""
-        return replace(self, **{name: getattr(self, name).lazy() for name in TABLES})  # type: ignore[return-value]
+        return self.with_frames({name: getattr(self, name).lazy() for name in TABLES})
+
+    def height(self, name: str) -> int:
+        """The number of rows of a table."""
+        rows: int = getattr(self, name).lazy().select(pl.len()).collect().item()
+        return rows
+
+    def with_frames(self, frames: Mapping[str, Any]) -> "Tables[Any]":
+        """The same with other frames, by name of the table."""
+        return replace(self, **frames)
 
 
 def build(columns: Columns) -> Tables[pl.DataFrame]:
@@ -125,8 +138,19 @@ def build(columns: Columns) -> Tables[pl.DataFrame]:
     )
     frames = {name: conform(tables[name], schema) for name, schema in TABLES.items()}
     return Tables(
-        **frames, recipe=columns.recipe, defects=columns.defects, frames=columns.frames, data=columns.data
+        **frames,
+        recipe=columns.recipe,
+        defects=columns.defects,
+        frames=columns.frames,
+        end_ns=_end_ns(packets, tables["events"]),
+        data=columns.data,
     )
+
+
+def _end_ns(packets: pl.DataFrame, events: pl.DataFrame) -> int:
+    seen = packets.filter(~pl.col("is_copy"))["time_ns"]
+    ends: Any = pl.concat([seen, events.filter(name=RECORDING_ENDED)["time_ns"]]).max()
+    return ends or 0
 
 
 def _first_of_flows(packets: pl.DataFrame, columns: Columns) -> pl.Series:

@@ -41,14 +41,15 @@ class Acks(NamedTuple):
     """SACK, NR_SACK and SHUTDOWN chunks that are no copies, in order of the capture.
 
     rows (of `chunks`), owners (endpoint whose DATA it is), cumulatives (step), windows (a_rwnd, or NONE),
-    paths, sent_ns, arrived_ns; begins: of its gap ack blocks, and at the end their number; firsts and lasts:
-    steps of all blocks, in order.
+    duplicates (how many are reported), paths, sent_ns, arrived_ns; begins: of its gap ack blocks, and at the
+    end their number; firsts and lasts: steps of all blocks, in order.
     """
 
     rows: Integers
     owners: Integers
     cumulatives: Integers
     windows: Integers
+    duplicates: Integers
     paths: Integers
     sent_ns: Integers
     arrived_ns: Integers
@@ -120,7 +121,7 @@ def _data(tables: Tables[pl.DataFrame], packets: pl.DataFrame, known: Sent) -> D
 
 def _acks(tables: Tables[pl.DataFrame], packets: pl.DataFrame, known: Sent) -> Acks:
     acks = (
-        tables.chunks.select("packet", "type", *ENDPOINT, "cumulative_tsn", "a_rwnd")
+        tables.chunks.select("packet", "type", *ENDPOINT, "cumulative_tsn", "a_rwnd", "duplicate_tsn_count")
         .with_row_index("row")
         .filter(is_type(ChunkType.SACK, ChunkType.NR_SACK, ChunkType.SHUTDOWN))
         .drop_nulls(["association", "cumulative_tsn"])
@@ -147,6 +148,7 @@ def _acks(tables: Tables[pl.DataFrame], packets: pl.DataFrame, known: Sent) -> A
         owners,
         steps_from(known.bases[owners], array(acks["cumulative_tsn"])),
         array(acks["a_rwnd"]),
+        array(acks["duplicate_tsn_count"], 0),
         array(of_packets["path"]),
         array(of_packets["time_ns"]),
         array(of_packets["arrived_ns"]),

@@ -52,6 +52,7 @@ def receive(
     owners: Integers,
     cumulatives: Integers,
     windows: Integers,
+    duplicates: Integers,
     destinations: Integers,
     block_begins: Integers,
     block_firsts: Integers,
@@ -83,7 +84,17 @@ def receive(
             here = end
         else:
             _acknowledge(
-                *(-1 - event, times_ns[here], steps, begins, owners, cumulatives, windows, destinations),
+                *(
+                    -1 - event,
+                    times_ns[here],
+                    steps,
+                    begins,
+                    owners,
+                    cumulatives,
+                    windows,
+                    duplicates,
+                    destinations,
+                ),
                 *(block_begins, block_firsts, block_lasts),
                 states,
                 arrived_ns,
@@ -178,6 +189,7 @@ def _acknowledge(
     owners: Integers,
     cumulatives: Integers,
     windows: Integers,
+    duplicates: Integers,
     destinations: Integers,
     block_begins: Integers,
     block_firsts: Integers,
@@ -214,6 +226,8 @@ def _acknowledge(
         )
         _repeat_late(owner, now_ns, states)
         of_acks[ack, REPEATED] = states[owner, _REPEATED]
+        early = max(0, duplicates[ack] - states[owner, _REPEATED])
+        states[owner, _REPEATED_LATE] = max(0, states[owner, _REPEATED_LATE] - early)
         states[owner, _REPEATED] = 0
         states[owner, _WINDOW] = windows[ack]
     states[owner, _PENDING] = 0
@@ -241,7 +255,7 @@ def _report(
 ) -> None:
     """Compares gap ack blocks, which are in order of their first TSN, with what has arrived."""
     block, end = block_begins[ack], block_begins[ack + 1]
-    line = bisect(steps, begins[owner], begins[owner + 1], cumulative + 1)
+    line = bisect(steps, begins[owner], begins[owner + 1], max(cumulative + 1, states[owner, _SURE_STEP]))
     far = min(line + _NEAR, states[owner, _TOP] + 1)
     while line < far:
         while block < end and block_lasts[block] < steps[line]:

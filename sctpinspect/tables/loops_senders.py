@@ -8,6 +8,7 @@ from sctpinspect.tables.loops import NONE, Integers, bisect, following_one
 from sctpinspect.tables.loops_receivers import RACE_NS
 
 _MISSES = 3
+_NEAR = 256
 
 # columns of the state of an endpoint that sends DATA
 _LINE = 0  # first TSN that is not acknowledged cumulatively (index)
@@ -18,14 +19,16 @@ _WINDOW = 6  # the peer's last a_rwnd
 _FREED = 7  # the highest when T3-rtx expired last: nothing up to there is in flight
 _EXPIRED = 8  # the DATA (index) that showed that
 _ADVANCED_NS, _HEARD_NS = 9, 10  # when the Cumulative TSN Ack Point advanced; when any acknowledgement came
-STATES = 11
+_RECOVERY = 11  # Fast Recovery lasts until this TSN is acknowledged
+_LATEST_ACK, _DISORDER_NS = 12, 13  # the last acknowledgement sent of those here; when an earlier one came
+STATES = 14
 
 # columns of what is found of DATA
 SINCE_SENT, SINCE_ADVANCED, SINCE_HEARD, SINCE_ACKED, MISSES, IS_EARLIEST, HAS_EXPIRED, BEYOND, IN_FLIGHT = (
     range(9)
 )
-WINDOW, SINCE_EARLIEST = 9, 10
-OF_DATA = 11
+WINDOW, SINCE_EARLIEST, IS_MARKED, SINCE_DUE, OVERTAKES, SINCE_DISORDER = range(9, 15)
+OF_DATA = 15
 
 
 @compiled
@@ -49,6 +52,7 @@ def send(
     latest: Integers,
     sent_ns: Integers,
     acked_ns: Integers,
+    due_ns: Integers,
     following: Integers,
     counted: Integers,
     misses: Integers,
@@ -59,7 +63,8 @@ def send(
     events: in order of time, DATA that is sent (index into lines to timeouts) and acknowledgements that
     arrive (-1 - index into owners to windows, and block_begins); times_ns: theirs.
     timeouts: 2: it was sent again by a timer, 1: it may have been, unless it was missed three times; else 0.
-    steps, endpoints, totals (bytes of all TSNs up to this one), latest to misses: of the TSNs. begins,
+    steps, endpoints, totals (bytes of all TSNs up to this one), latest to misses: of the TSNs (due_ns: when
+    one that was sent once was missed for the third time, and Fast Recovery began). begins,
     states: of the endpoints. following, counted: they shorten the way over TSNs that are acknowledged, or
     whose misses need no counting.
     """
@@ -69,7 +74,8 @@ def send(
             _take(
                 *(-1 - event, now_ns, steps, begins, totals, owners, cumulatives, windows),
                 *(block_begins, block_firsts, block_lasts),
-                *(states, acked_ns, following, counted, misses),
+                *(states, acked_ns, due_ns, following, counted, misses),
+                *(latest, transmissions),
             )
             continue
         line = lines[event]
@@ -80,10 +86,16 @@ def send(
             of_data[event, SINCE_SENT] = now_ns - sent_ns[line]
         if states[owner, _ADVANCED_NS] != NONE:
             of_data[event, SINCE_ADVANCED] = now_ns - states[owner, _ADVANCED_NS]
+        if states[owner, _DISORDER_NS] != NONE:
+            of_data[event, SINCE_DISORDER] = now_ns - states[owner, _DISORDER_NS]
         if states[owner, _HEARD_NS] != NONE:
             of_data[event, SINCE_HEARD] = now_ns - states[owner, _HEARD_NS]
         if acked_ns[line] != NONE:
             of_data[event, SINCE_ACKED] = now_ns - acked_ns[line]
+        if due_ns[line] != NONE:
+            of_data[event, SINCE_DUE] = now_ns - due_ns[line]
+            due_ns[line] = NONE
+        of_data[event, IS_MARKED] = latest[line] != NONE and latest[line] < states[owner, _EXPIRED]
         of_data[event, MISSES] = misses[line]
         of_data[event, WINDOW] = states[owner, _WINDOW]
         earliest = following_one(following, states[owner, _LINE])
@@ -98,6 +110,7 @@ def send(
             edge = states[owner, _EDGE]
             if now_ns - states[owner, _OLD_NS] < RACE_NS:
                 edge = max(edge, states[owner, _OLD_EDGE])
+            of_data[event, OVERTAKES] = _marked(owner, earliest, latest, following, states)
             of_data[event, BEYOND] = _total(totals, line, before) - edge if edge != NONE else 0
         elif (
             timeouts[event] > misses[line] // _MISSES
@@ -111,6 +124,18 @@ def send(
                 states[owner, _EDGE] = max(states[owner, _EDGE], freed)
         latest[line], sent_ns[line] = event, now_ns
         states[owner, _TOP] = max(top, line)
+
+
+@compiled
+def _marked(owner: int, line: int, latest: Integers, following: Integers, states: NDArray[np.int64]) -> int:
+    """The first TSN (index) that T3-rtx has marked for retransmission and that was not sent again yet."""
+    for _ in range(_NEAR):
+        if line > states[owner, _FREED] or latest[line] == NONE:
+            return NONE
+        if latest[line] < states[owner, _EXPIRED]:
+            return line
+        line = following_one(following, line + 1)
+    return NONE
 
 
 @compiled
@@ -134,13 +159,19 @@ def _take(
     block_lasts: Integers,
     states: NDArray[np.int64],
     acked_ns: Integers,
+    due_ns: Integers,
     following: Integers,
     counted: Integers,
     misses: Integers,
+    latest: Integers,
+    transmissions: Integers,
 ) -> None:
     """Takes in an acknowledgement that arrived."""
     owner, end = owners[ack], begins[owners[ack] + 1]
     states[owner, _HEARD_NS] = now_ns
+    if ack < states[owner, _LATEST_ACK]:
+        states[owner, _DISORDER_NS] = now_ns
+    states[owner, _LATEST_ACK] = max(states[owner, _LATEST_ACK], ack)
     behind = bisect(steps, begins[owner], end, cumulatives[ack] + 1)
     if behind < states[owner, _LINE]:
         return  # an older one (RFC 9260 §6.2.1 D i)
@@ -151,6 +182,8 @@ def _take(
     if behind > states[owner, _LINE]:
         states[owner, _LINE], states[owner, _ADVANCED_NS] = behind, now_ns
     states[owner, _REPORTED] = max(states[owner, _REPORTED], behind - 1)
+    if behind > states[owner, _RECOVERY]:
+        states[owner, _RECOVERY] = NONE
     if windows[ack] == NONE:
         return
     reported = behind - 1
@@ -169,6 +202,10 @@ def _take(
         misses[line] += 1
         if misses[line] == _MISSES:
             counted[line] = line + 1
+            if states[owner, _RECOVERY] == NONE and latest[line] != NONE:
+                states[owner, _RECOVERY] = states[owner, _TOP]
+                if transmissions[latest[line]] == 1:
+                    due_ns[line] = now_ns
         line = following_one(counted, line + 1)
     before = begins[owner] - 1
     edge = _total(totals, reported, before) + windows[ack]
@@ -196,5 +233,6 @@ def start(steps: Integers, begins: Integers, rooms: Integers, states: NDArray[np
         states[owner, _LINE] = begin
         states[owner, _REPORTED] = states[owner, _TOP] = states[owner, _FREED] = begin - 1
         states[owner, _EDGE] = states[owner, _WINDOW] = rooms[owner]
-        states[owner, _EXPIRED] = states[owner, _ADVANCED_NS] = states[owner, _HEARD_NS] = NONE
+        states[owner, _EXPIRED] = states[owner, _RECOVERY] = states[owner, _DISORDER_NS] = NONE
+        states[owner, _ADVANCED_NS] = states[owner, _HEARD_NS] = NONE
         states[owner, _OLD_NS] = NONE - RACE_NS

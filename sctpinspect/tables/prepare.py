@@ -3,9 +3,12 @@
 Set-up runs it.
 """
 
+import tempfile
 from pathlib import Path
 
 from sctpinspect.decode import decode
+from sctpinspect.decode.files import opened
+from sctpinspect.decode.partitions import split
 from sctpinspect.decode.prepare import read_samples
 from sctpinspect.tables.build import build
 from sctpinspect.tables.exchanges import exchanges
@@ -23,6 +26,8 @@ def _read(capture: Path) -> None:
     known = exchanges(tables)
     receivers(known)
     senders(known, tables.chunks["retransmission"])
+    with tempfile.TemporaryDirectory() as folder:
+        split(opened(capture), Path(folder))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from sctpinspect.decode.addresses import address_texts
 from sctpinspect.decode.calls import CALL_COLUMNS, EVENT_COLUMNS
 from sctpinspect.decode.columns import ICMP_ERROR_COLUMNS, Bytes
 from sctpinspect.decode.defects import NAMES
+from sctpinspect.decode.offloading import KEY, are_whole, places
 from sctpinspect.decode.rows import GAP_KINDS
 from sctpinspect.protocol import PPID_NAMES, CauseCode, ChunkType, ParameterType
 from sctpinspect.tables.loops import mark_copies
@@ -191,9 +192,8 @@ def _checksum_states(columns: Columns) -> pl.Series:
     devices, and where the sender computes checksums itself, as its other packets show.
     """
     packets, checksum = columns.packets, columns.packets["checksum"]
-    is_whole = (packets["captured_length"] >= np.maximum(packets["length"], 12)) & ~packets["is_fragment"]
-    is_right = checksum == packets["crc32c"]
-    state = np.select([~is_whole, is_right, checksum == 0], [0, _GOOD, _OFFLOADED], _BAD).astype(np.uint8)
+    conditions = [~are_whole(packets), checksum == packets["crc32c"], checksum == 0]
+    state = np.select(conditions, [0, _GOOD, _OFFLOADED], _BAD).astype(np.uint8)
     for packet in np.flatnonzero(state == _BAD):
         data = _packet_bytes(columns, packets[packet])
         if checksum[packet] == zlib.adler32(data[:8] + bytes(4) + data[12:]):  # RFC 2960 §6.8
@@ -237,22 +237,14 @@ def _are_computed(columns: Columns, state: NDArray[np.uint8]) -> NDArray[np.bool
     It does if a right one was captured at the same place, between the same addresses, of a packet that is
     no longer: what may have to be fragmented or lies in UDP is not left to the device.
     """
-    packets = columns.packets
-    key = ["interface", "place", "source", "destination", "encapsulated"]
-    shortest = pl.col("length").filter(pl.col("state") == _GOOD).min().over(key)
+    rows = np.concatenate([places(columns.frame_rows, columns.packets), columns.witnesses])
+    is_good = np.concatenate([state == _GOOD, np.ones(len(columns.witnesses), np.bool_)])
+    shortest = pl.col("length").filter("is_good").min().over(KEY)
     return (
-        pl.DataFrame(
-            dict(
-                interface=columns.frame_rows["interface"][packets["frame"]],
-                place=np.ascontiguousarray(packets["place"]),
-                source=columns.sources,
-                destination=columns.destinations,
-                encapsulated=packets["encapsulation_port"] >= 0,
-                length=np.ascontiguousarray(packets["length"]),
-                state=state,
-            )
-        )
-        .select(((shortest <= pl.col("length")) & (pl.col("source") >= 0)).fill_null(False))
+        _frame(rows, is_good=is_good)
+        .select(((shortest <= pl.col("length")) & (pl.col("family") > 0)).fill_null(False))
+        .head(len(state))
+        .collect()
         .to_series()
         .to_numpy()
     )

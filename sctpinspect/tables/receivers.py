@@ -60,7 +60,16 @@ def receivers(known: Exchanges) -> tuple[pl.DataFrame, pl.DataFrame]:
     receive(
         *(events, times_ns, data.lines, data.packets, data.sizes, data.sources, data.is_unsure),
         *(of_tsns.steps, of_tsns.endpoints, of_tsns.begins),
-        *(acks.owners, acks.cumulatives, acks.windows, acks.paths, acks.begins, acks.firsts, acks.lasts),
+        *(
+            acks.owners,
+            acks.cumulatives,
+            acks.windows,
+            acks.duplicates,
+            acks.paths,
+            acks.begins,
+            acks.firsts,
+            acks.lasts,
+        ),
         states,
         np.full(count, NONE),
         np.full(count, NONE),

@@ -104,6 +104,15 @@ def test_code_of_other_versions_is_removed_and_nothing_else(tmp_path):
     assert all((folder / "file").exists() for folder in (elsewhere, *kept))
 
 
+def test_code_that_checks_bounds_is_kept_apart(installed, tmp_path, monkeypatch):
+    where = "from sctpinspect.decode import compiled; print(compiled.folder())"
+    usual = Path(run(installed, "-c", where, home=tmp_path).stdout.strip())
+    monkeypatch.setenv("NUMBA_BOUNDSCHECK", "1")
+    checked = Path(run(installed, "-c", where, home=tmp_path).stdout.strip())
+    assert {usual, checked} == set(usual.parent.glob("*-*"))
+    assert len({usual, checked}) == 2
+
+
 def test_a_changed_source_is_compiled_into_another_folder(installed, tmp_path):
     where = "from sctpinspect.decode import compiled; print(compiled.folder())"
     old = Path(run(installed, "-c", where, home=tmp_path).stdout.strip())

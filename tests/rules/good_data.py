@@ -10,7 +10,7 @@ from typing import Any
 import builders as b
 from rules.good import HOSTS, Association, Side, Story
 
-from sctpinspect.protocol import DataFlag
+from sctpinspect.protocol import CauseCode, DataFlag
 from sctpinspect.protocol.serial import add
 
 DELAY_MS = 2
@@ -116,7 +116,10 @@ def losses() -> Story:
     told.wait(DELAY_MS)
     made.send(1, b.sack(add(client.tsn, -1)), lost=True)
     told.wait(1000)
-    made.exchange(0, unacknowledged, duplicates=[add(client.tsn, -1)])
+    made.send(0, unacknowledged)
+    told.wait(DELAY_MS + 25)
+    made.sack(1, duplicates=[add(client.tsn, -1)])
+    told.wait(DELAY_MS)
     made.exchange(0, made.data(0, b"urgent", flags=b.WHOLE | DataFlag.IMMEDIATE))
     close(made)
     told.wait(1000)
@@ -153,4 +156,167 @@ def silence() -> Story:
     return told
 
 
-CAPTURES: dict[str, Callable[[], Story]] = {"losses": losses, "silence": silence}
+def window() -> Story:
+    """The peer closes its window; it is probed until it opens."""
+    told = story()
+    made = transfer(told, 8302)
+    client = made.sides[0]
+    made.exchange(0, made.data(0, b"hello"))
+    told.wait(30)
+    made.send(0, made.data(0, b"first of two"))
+    made.exchange(0, made.data(0, b"second of two"), a_rwnd=0)
+    probe, before = made.data(0, b"still closed?"), add(client.tsn, -2)
+    for seconds in (1, 1):
+        told.wait(1000 * seconds)
+        made.reported(0, probe, cumulative=before, a_rwnd=0)
+    told.wait(2000)
+    made.exchange(0, probe)
+    close(made)
+    told.linger_ns = b.SECOND
+    return told
+
+
+def burst() -> Story:
+    """As much as the first congestion window holds, and as much again after the first SACKs."""
+    told = story()
+    made = transfer(told, 8307)
+    for _ in range(2):
+        for number in range(3):
+            made.send(0, made.data(0, bytes([number]) * 1400))
+        told.wait(DELAY_MS)
+        made.sack(1)
+        told.wait(DELAY_MS)
+    close(made)
+    told.linger_ns = b.SECOND
+    return told
+
+
+def two_paths() -> Story:
+    """Both paths answer HEARTBEATs; SACKs go with DATA; what is lost on one path is sent again on the
+    other.
+    """
+    told = story()
+    made = transfer(told, 8308, paths=2)
+    for path in (0, 1):
+        for side in (0, 1):
+            info = b"path %d" % path + told.clock.to_bytes(8)
+            made.send(side, b.heartbeat(info), path=path)
+            told.wait(DELAY_MS)
+            made.send(1 - side, b.heartbeat_ack(info), path=path)
+            told.wait(DELAY_MS)
+    made.exchange(1, made.data(1, bytes(100)))
+    for _ in range(2):
+        made.exchange(0, made.data(0, b"hello"))
+    made.send(0, made.data(0, b"how do you do?"))
+    told.wait(50)
+    made.send(1, b.sack(add(made.sides[0].tsn, -1)), made.data(1, b"thank you"))
+    told.wait(DELAY_MS)
+    made.sack(0)
+    told.wait(DELAY_MS)
+    lost = made.data(0, b"lost")
+    made.send(0, lost, lost=True)
+    told.wait(1000)
+    made.send(0, lost, path=1)
+    told.wait(DELAY_MS)
+    made.send(1, b.sack(add(made.sides[0].tsn, -1)), path=1)
+    told.wait(DELAY_MS)
+    close(made)
+    told.linger_ns = b.SECOND
+    return told
+
+
+def wrapped() -> Story:
+    """TSNs that wrap."""
+    told = story()
+    made = transfer(told, 8306, tsns=(0xFFFFFFFE, 5))
+    for number in range(3):
+        made.exchange(0, made.data(0, b"DATA %d" % number))
+    close(made)
+    return told
+
+
+def faulty() -> Story:
+    """A peer that sends DATA without user data is told so."""
+    told = story()
+    told.faults = frozenset({"rfc9260/3.3.1/data-user-data-present"})
+    made = transfer(told, 8303)
+    made.exchange(0, made.data(0, b"hello"))
+    empty = made.data(0, b"")
+    made.send(0, empty)
+    told.wait(DELAY_MS)
+    made.send(1, b.abort(b.cause(CauseCode.NO_USER_DATA, empty[4:8])))
+    told.linger_ns = b.SECOND
+    return told
+
+
+def faulty_stream() -> Story:
+    """A peer that sends DATA on a stream that there is not is told so."""
+    told = story()
+    told.faults = frozenset({"rfc9260/5.1.1/data-sid-in-range"})
+    made = transfer(told, 8304)
+    made.exchange(0, made.data(0, b"hello"))
+    stray = made.data(0, b"?", stream=50)
+    made.send(0, stray)
+    told.wait(DELAY_MS)
+    error = b.error(b.cause(CauseCode.INVALID_STREAM_IDENTIFIER, bytes([0, 50, 0, 0])))
+    made.send(1, b.sack(add(made.sides[0].tsn, -1)), error)
+    told.wait(DELAY_MS)
+    close(made)
+    told.linger_ns = b.SECOND
+    return told
+
+
+def crossing() -> Story:
+    """Both ends close at the same time."""
+    told = story()
+    made = transfer(told, 8305)
+    for side in (0, 1):
+        made.send(side, b.shutdown(add(made.sides[1 - side].tsn, -1)))
+    told.wait(DELAY_MS)
+    for chunk in (b.shutdown_ack(), b.shutdown_complete()):
+        for side in (0, 1):
+            made.send(side, chunk)
+        told.wait(DELAY_MS)
+    told.linger_ns = b.SECOND
+    return told
+
+
+def flush() -> Story:
+    """What a program had given before the peer closed is still sent."""
+    told = Story()
+    client = Side("a", 21, HOSTS["a"][:1], 8210, 0xA8, 50, streams=(10, 10))
+    server = Side("b", 21, HOSTS["b"][:1], 9210, 0xB8, 90, streams=(10, 10))
+    made = Association(told, (client, server))
+    for side in (server, client):
+        told.calls_only(side.host, 21, "socket", family="AF_INET", type="SOCK_SEQPACKET")
+        told.calls_only(side.host, 21, "bind", side.port, address=side.addresses[0], port=side.port)
+    told.calls_only("b", 21, "listen", 9210, backlog=5)
+    with made.sending(0, b"hello"):
+        made.set_up()
+    made.send(0, made.data(0, b"hello"))
+    made.sack(1)
+    with made.sending(1, b"farewell"):
+        with made.sending(0, b"", flags=["SCTP_EOF"]):
+            made.send(0, b.shutdown(add(server.tsn, -1)))
+        told.wait(30)
+        made.send(1, made.data(1, b"farewell"))
+    made.shut_down()
+    for host in ("a", "b"):
+        told.calls_only(host, 21, "close", 8210 if host == "a" else 9210)
+    told.wait(1000)
+    told.linger_ns = b.SECOND
+    return told
+
+
+CAPTURES: dict[str, Callable[[], Story]] = {
+    "losses": losses,
+    "silence": silence,
+    "window": window,
+    "burst": burst,
+    "two_paths": two_paths,
+    "wrapped": wrapped,
+    "faulty": faulty,
+    "faulty_stream": faulty_stream,
+    "crossing": crossing,
+    "flush": flush,
+}

@@ -12,7 +12,7 @@ from sctpinspect.rules import Level, all_rules
 from sctpinspect.rules.model import EDITIONS, HEADINGS
 
 RULES = all_rules()
-CITE = re.compile(r"(RFC \d+) §([\d.]+)( \([A-E]\))?")
+CITE = re.compile(r"(RFC \d+) §([\d.]+)( \([A-E]\d?\))?")
 
 with open(Path(__file__).with_name("sections.csv")) as file:
     SECTIONS = {(row["document"], row["section"]) for row in csv.DictReader(file)}

@@ -17,6 +17,7 @@ from degrading import (
     without,
 )
 from external_captures import FOLDER, needed
+from rules import good
 from rules.captures import CAPTURES
 
 from sctpinspect.decode import decode
@@ -94,7 +95,7 @@ def new_findings(blocks, tables, broken):
     return {name: found for name, found in worse if found}
 
 
-@pytest.mark.parametrize("story", CAPTURES)
+@pytest.mark.parametrize("story", [*good.CAPTURES, "losses"])
 def test_stories(story, tables, broken, tmp_path):
     path = tmp_path / "story.pcapng"
     path.write_bytes(CAPTURES[story]().bytes())

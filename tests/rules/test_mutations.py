@@ -186,7 +186,7 @@ def _(story):
     return change(story, find(story, T.SHUTDOWN), chunks=[b.abort()])
 
 
-@alteration("rfc6458/3.1.5/close-no-packet", "multihoming")
+@alteration("rfc6458/3.1.5/close-no-packet", "multihoming", "rfc9260/8.4/ootb-other-abort-reflected")
 def _(story):
     during = call(story, "close", host="b")
     asconf = insert(
@@ -461,7 +461,7 @@ def _(story):
     return find(story, T.INIT)
 
 
-@alteration("rfc6458/8.1.1/rtoinfo-initial", "aborted")
+@alteration("rfc6458/8.1.1/rtoinfo-initial", "aborted", "rfc9260/6.3.1/rto-initial")
 def _(story):
     first = find(story, T.INIT)
     change(story, first, time_ns=first.time_ns + 50 * b.MILLISECOND)
@@ -500,14 +500,14 @@ def _(story):
     return change(story, echo, chunks=[echo.chunks[0], *parts])
 
 
-@alteration("rfc6458/8.1.12/hb-interval-option", "multihoming")
+@alteration("rfc6458/8.1.12/hb-interval-option", "multihoming", "rfc9260/8.3/hb-interval")
 def a_round_of_heartbeats_on_one_path_is_left_out(story):
     on_path = [packet for packet in story.packets if packet.source in (A[1], B[1])]
     remove(story, *on_path[8:12])
     return [on_path[6], on_path[4]]  # the last HEARTBEAT of each side before; answers do not count
 
 
-@alteration("rfc6458/8.1.12/hb-interval-option", "multihoming")
+@alteration("rfc6458/8.1.12/hb-interval-option", "multihoming", "rfc9260/8.3/hb-interval")
 def heartbeats_sooner_than_the_interval(story):
     option = call(story, "setsockopt", 1, host="a")
     argue(story, option, value={**option.arguments["value"], "spp_hbinterval": 500})
@@ -649,13 +649,13 @@ def _(story):
     return patch(story, find(story, T.INIT, -1), INIT_A_RWND, u32(1499))
 
 
-@alteration("rfc9260/3.3.2/first-tsn-is-initial-tsn", "multihoming")
+@alteration("rfc9260/3.3.2/first-tsn-is-initial-tsn", "multihoming", "rfc9260/3.3.4/sack-cum-tsn-exact")
 def _(story):
     patch(story, find(story, T.INIT), INIT_TSN, u32(1005))
     return find(story, T.DATA)
 
 
-@alteration("rfc9260/3.3.2/first-tsn-is-initial-tsn", "multihoming")
+@alteration("rfc9260/3.3.2/first-tsn-is-initial-tsn", "multihoming", "rfc9260/3.3.4/sack-cum-tsn-exact")
 def an_initial_tsn_one_too_low(story):
     first = find(story, T.DATA)
     patch(story, find(story, T.INIT), INIT_TSN, u32(int.from_bytes(first.chunks[0][TSN : TSN + 4]) - 1))
@@ -709,7 +709,7 @@ def gap_sack(story):
     )
 
 
-@alteration("rfc9260/3.3.4/sack-only-sent-tsns", "multihoming")
+@alteration("rfc9260/3.3.4/sack-only-sent-tsns", "multihoming", "rfc9260/9.2/shutdown-cum-tsn-current")
 def _(story):
     return patch(story, find(story, T.SHUTDOWN), CUMULATIVE_TSN, u32(4))
 
@@ -810,7 +810,12 @@ def _(story):
     return change(story, find(story, T.INIT_ACK), tag=0x1234)
 
 
-@alteration("rfc9260/5.1.1/data-sid-in-range", "one_to_one")
+@alteration(
+    "rfc9260/5.1.1/data-sid-in-range",
+    "one_to_one",
+    "rfc6458/5.3.4/snd-invalid-stream",
+    "rfc9260/6.5/invalid-sid-reported",
+)
 def _(story):
     urgent = next(packet for packet in story.packets if packet.chunks[0][:2] == bytes([0, b.WHOLE | 4]))
     argue(
@@ -839,6 +844,7 @@ def _(story):
     "aborted",
     "rfc9260/5.1.2/destination-in-peer-address-set",
     "rfc9260/5.4/unconfirmed-address-restriction",
+    "rfc9260/3.3.2.1/no-address-params-means-single-address",
 )
 def _(story):
     return change(story, find(story, T.INIT_ACK), destination="10.9.0.1")
@@ -866,7 +872,7 @@ def _(story):
     return insert(story, find(story, T.HEARTBEAT), b.sack(999), like=beat)
 
 
-@alteration("rfc9260/6/data-not-before-cookie-echo", "aborted")
+@alteration("rfc9260/6/data-not-before-cookie-echo", "aborted", "rfc9260/6.3.1/rto-min")
 def _(story):
     echo = find(story, T.COOKIE_ECHO)
     return insert(story, echo, echo.chunks[1])
@@ -1004,7 +1010,7 @@ def a_heartbeat_ack_removed(story):
     return question
 
 
-@alteration("rfc9260/8.5/vtag-equals-peer-initiate-tag", "multihoming")
+@alteration("rfc9260/8.5/vtag-equals-peer-initiate-tag", "multihoming", "rfc9260/8.5/wrong-vtag-ignored")
 def a_wrong_tag(story):
     return change(story, find(story, T.DATA, 2), tag=0x1234)
 
@@ -1014,7 +1020,12 @@ def a_shutdown_ack_with_a_wrong_tag(story):
     return change(story, find(story, T.SHUTDOWN_ACK), tag=0x1234)
 
 
-@alteration("rfc9260/8.5.1/abort-tag-and-t-bit", "aborted", "rfc6458/5.3.4/snd-abort")
+@alteration(
+    "rfc9260/8.5.1/abort-tag-and-t-bit",
+    "aborted",
+    "rfc6458/5.3.4/snd-abort",
+    "rfc9260/8.5.1/abort-uses-known-tag",
+)
 def _(story):
     return change(story, find(story, T.ABORT), chunks=[b.abort(b.user_initiated_abort(), reflected=True)])
 
@@ -1039,7 +1050,7 @@ def _(story):
     return change(story, find(story, T.SACK, 2), tag=0)
 
 
-@alteration("rfc9260/9/silence-after-close", "multihoming")
+@alteration("rfc9260/9/silence-after-close", "multihoming", "rfc9260/8.3/hb-state")
 def _(story):
     beat = find(story, T.HEARTBEAT, source=A[0])
     return insert(story, find(story, T.INIT, -1), b.heartbeat(b"anybody there?"), like=beat)
@@ -1090,6 +1101,7 @@ def no_shutdown(story):
     "multihoming",
     "rfc6458/6.1.5/notify-shutdown-event",
     "rfc6458/8.1.12/hb-interval-option",
+    "rfc9260/8.3/hb-interval",
 )
 def nothing_after_close(story):
     whole(story)
@@ -1204,6 +1216,6 @@ def test_an_altered_capture_breaks_exactly_the_right_rules_in_the_right_frame(wr
     story = CAPTURES[wrong.capture]()
     guilty = wrong.alter(story)
     found = broken(story)
-    assert set(found) == {wrong.rule, *wrong.also, *story.faults}
+    assert set(found) - story.faults == {wrong.rule, *wrong.also} - story.faults
     guilty = [guilty] if isinstance(guilty, Thing) else guilty
     assert found[wrong.rule] == sorted(frame(story, thing) for thing in guilty)

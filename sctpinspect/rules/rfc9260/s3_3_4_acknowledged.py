@@ -5,7 +5,7 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.answers import AT_RECEIVER, left_out, unmoved
-from sctpinspect.rules.queries import USER_DATA, beside_peer, found
+from sctpinspect.rules.queries import USER_DATA, beside_own, beside_peer, found
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 from sctpinspect.tables.tsns import steps
 
@@ -70,7 +70,12 @@ def sack_cum_tsn_exact(t: View) -> Judgement:
 
 
 def inexact(t: View, subjects: pl.LazyFrame) -> Judgement:
-    """Judges that the cumulative TSN acks of `subjects` are what had been received."""
+    """Judges that the cumulative TSN acks of `subjects` are what had been received.
+
+    Where DATA does not begin with the initial TSN of its sender, what there is to acknowledge is unknown.
+    """
+    askew = _begun_elsewhere(t)
+    subjects = subjects.join(askew, on="association", how="anti", maintain_order="left")
     claimed = pl.col("cumulative_tsn")
     is_less = steps(pl.col("least"), claimed) < 0
     is_more = steps(pl.col("most"), claimed) > 0
@@ -81,7 +86,20 @@ def inexact(t: View, subjects: pl.LazyFrame) -> Judgement:
     )
     violations = subjects.filter(is_less | is_more)
     actual = pl.format("cumulative TSN ack {}", claimed)
-    return Judgement(subjects, found(violations, expected, actual), left_out(t))
+    return Judgement(subjects, found(violations, expected, actual), pl.concat([left_out(t), askew]))
+
+
+def _begun_elsewhere(t: View) -> pl.LazyFrame:
+    """`association` and `reason`: those in which the DATA of a side does not begin with its initial TSN."""
+    data = t.chunks.filter(is_type(*USER_DATA) & pl.col("association").is_not_null())
+    return (
+        beside_own(data, t.endpoints, base="initial_tsn")
+        .group_by(ENDPOINT)
+        .agg(first=steps(pl.col("base"), pl.col("tsn")).min())
+        .filter(pl.col("first") != 0)
+        .select("association", reason=pl.lit("the DATA of a side does not begin with its initial TSN"))
+        .unique()
+    )
 
 
 @rule(

@@ -253,22 +253,24 @@ _WHILE_WAITING = [
     level=Level.MUST,
     cites=["RFC 9260 §5.1 (C)"],
     needs=[Need.HANDSHAKE],
-    to_fail=[Need.AT_SENDER],
+    to_fail=[Need.AT_SENDER, Need.NO_LOSS],
 )
 def quiet_between_cookie_echo_and_ack(t: View) -> Judgement:
     """Between COOKIE ECHO and COOKIE ACK the initiator sends no other packet.
 
     What it checks: the packets of the initiator after its first COOKIE ECHO and before the first COOKIE ACK.
     Why it matters: the peer has no association yet, and takes them for packets out of the blue.
-    What the capture must contain: the handshake. A violation counts only in a capture of the sandbox:
-    elsewhere the COOKIE ACK may have come before it was captured.
+    What the capture must contain: the handshake. A violation counts only in a capture of the sandbox without
+    drops: elsewhere the COOKIE ACK may have come before it was captured.
     Known exceptions: COOKIE ECHO again, ABORT, and answers: HEARTBEAT ACK, SHUTDOWN COMPLETE, and INIT ACK
     where INITs cross. Where they do, the peer's COOKIE ECHO ends the waiting too, and nothing is judged.
     References: RFC 9260 §5.1 (C).
     """
+    responders = t.chunks.filter(is_type(ChunkType.INIT_ACK, ChunkType.COOKIE_ACK)).select(ENDPOINT)
     echoed = (
         t.chunks.filter(is_type(ChunkType.COOKIE_ECHO) & pl.col("association").is_not_null())
         .join(collided(t), on="association", how="anti")
+        .join(responders, on=ENDPOINT, how="anti")
         .group_by(ENDPOINT)
         .agg(echoed=pl.col("packet").min(), echo_frame=pl.col("frame").min())
     )

@@ -18,8 +18,9 @@ from sctpinspect.tables.associations import ENDPOINT, is_type
 def rto_min(t: View) -> Judgement:
     """No time-out comes sooner than RTO.Min after the DATA was sent.
 
-    What it checks: DATA that is sent again because T3-rtx has run out: the earliest outstanding TSN, which
-    was not reported missing three times. The time since it was sent last is RTO.Min or more.
+        What it checks: DATA that is sent again because T3-rtx has run out: the earliest outstanding TSN,
+        which no
+    SACK reports missing. The time since it was sent last is RTO.Min or more.
     Why it matters: a shorter timer retransmits what is only late.
     What the capture must contain: a time-out, and RTO.Min: the journal or the recipe of a sandbox. A
     violation counts only in a capture of the sandbox without drops.
@@ -28,7 +29,8 @@ def rto_min(t: View) -> Judgement:
     References: RFC 9260 §6.3.1; RFC 9260 §16.
     """
     subjects, unknown = known(expiries(t), parameter(t, "rto_min"), "RTO.Min")
-    violations = subjects.filter(pl.col("since_sent") < pl.col("least") - TICKS_NS)
+    is_early = pl.col("since_sent") < pl.col("least") - TICKS_NS
+    violations = subjects.filter(is_early & (pl.col("misses") == 0))
     expected = pl.format("{} ms or more", pl.col("least") // MILLISECOND)
     actual = pl.format("TSN {} sent again after {} ms", "tsn", pl.col("since_sent") // MILLISECOND)
     return Judgement(subjects, found(violations, expected, actual), unknown)
@@ -65,7 +67,7 @@ def rto_max(t: View) -> Judgement:
     "rfc9260/6.3.1/rto-initial",
     level=Level.INFO,
     cites=["RFC 9260 §6.3.1", "RFC 9260 §16"],
-    to_fail=[*AT_SENDER, Need.DELIVERY],
+    to_fail=[Need.AT_SENDER, Need.COUNTERS, Need.JOURNAL, Need.DELIVERY],
 )
 def rto_initial(t: View) -> Judgement:
     """The first INIT is repeated after RTO.Initial.

@@ -2,12 +2,13 @@
 
 import polars as pl
 
+from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import of_associations, succeeded
 from sctpinspect.rules.idle import heartbeat_spacings, pauses_of_paths
 from sctpinspect.rules.queries import MILLISECOND, PATH, TICKS_NS, TIMER_SLACK, either, found
 from sctpinspect.rules.timers import known, parameter
-from sctpinspect.tables.associations import ENDPOINT
+from sctpinspect.tables.associations import ENDPOINT, is_type
 
 
 @rule(
@@ -62,3 +63,38 @@ def hb_interval(t: View) -> Judgement:
     )
     idle = paused.filter(pl.col("pause") > pl.col("most"))
     return Judgement(pl.concat([spaced.select(PATH), idle.select(PATH)]), violations, unknown)
+
+
+@rule(
+    "rfc9260/8.3/hb-state",
+    level=Level.INFO,
+    cites=["RFC 9260 §8.3"],
+    to_fail=[Need.AT_SENDER, Need.COUNTERS],
+)
+def hb_state(t: View) -> Judgement:
+    """HEARTBEATs are sent from COOKIE ECHO or COOKIE ACK on, until the own SHUTDOWN or SHUTDOWN ACK.
+
+    What it checks: that no HEARTBEAT of a side comes before its first COOKIE ECHO or COOKIE ACK or after its
+    first SHUTDOWN or SHUTDOWN ACK.
+    Why it matters: before, the peer knows of no association; after, it need not answer.
+    What the capture must contain: a HEARTBEAT. A violation counts only in a capture of the sandbox without
+    drops: elsewhere packets may have changed places on the way.
+    Known exceptions: that it comes too early is judged only where the side's COOKIE ECHO or COOKIE ACK is in
+    the capture.
+    References: RFC 9260 §8.3.
+    """
+    first = (
+        t.chunks.filter(pl.col("association").is_not_null())
+        .group_by(ENDPOINT)
+        .agg(
+            begun=pl.col("packet").filter(is_type(ChunkType.COOKIE_ECHO, ChunkType.COOKIE_ACK)).min(),
+            closing=pl.col("packet").filter(is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK)).min(),
+        )
+    )
+    subjects = t.heartbeats.join(first, on=ENDPOINT, how="left", maintain_order="left")
+    is_early = (pl.col("packet") < pl.col("begun")).fill_null(False)
+    is_late = (pl.col("packet") > pl.col("closing")).fill_null(False)
+    when = pl.when(is_late).then(pl.lit("after the own SHUTDOWN")).otherwise(pl.lit("before COOKIE ECHO"))
+    violations = subjects.filter(is_early | is_late)
+    actual = pl.format("a HEARTBEAT to {} {}", "destination", when)
+    return Judgement(subjects, found(violations, "HEARTBEATs of an established association", actual))

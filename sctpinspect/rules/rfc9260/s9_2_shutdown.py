@@ -4,8 +4,8 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.answers import AT_RECEIVER, unmoved
-from sctpinspect.rules.queries import MILLISECOND, found
+from sctpinspect.rules.answers import AT_RECEIVER, at_once, unmoved
+from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, found, unanswered
 from sctpinspect.rules.rfc9260.s3_3_4_acknowledged import inexact
 from sctpinspect.rules.timers import AT_SENDER, has_grown, known, parameter, since_heard
 from sctpinspect.tables.associations import ENDPOINT, is_type
@@ -98,3 +98,71 @@ def _repeated(t: View) -> pl.LazyFrame:
     """SHUTDOWN and SHUTDOWN_ACK chunks with `heard_ns`."""
     closing = is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK) & pl.col("association").is_not_null()
     return since_heard(t, t.chunks.filter(closing))
+
+
+@rule(
+    "rfc9260/9.2/shutdown-sent-answers-data",
+    level=Level.MUST,
+    cites=["RFC 9260 §9.2"],
+    needs=[Need.HANDSHAKE],
+    to_fail=AT_RECEIVER,
+)
+def shutdown_sent_answers_data(t: View) -> Judgement:
+    """Who has sent SHUTDOWN answers each packet with DATA with SHUTDOWN at once.
+
+    What it checks: that a SHUTDOWN, SHUTDOWN ACK or ABORT follows a packet with DATA that arrives after the
+    own SHUTDOWN, within 100 ms.
+    Why it matters: the peer waits for it before it ends the association.
+    What the capture must contain: the handshake and DATA that arrives after a SHUTDOWN of its receiver. A
+    violation counts only in a capture of the sandbox without drops, which knows when packets arrived.
+    Known exceptions: DATA that came within two clock ticks after the first SHUTDOWN may have come before it.
+    Associations with RE_CONFIG or FORWARD_TSN are left out.
+    References: RFC 9260 §9.2.
+    """
+    closing = is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK, ChunkType.ABORT)
+    said = t.chunks.filter(closing & pl.col("association").is_not_null())
+    first = (
+        said.filter(is_type(ChunkType.SHUTDOWN)).group_by(ENDPOINT).agg(closing_ns=pl.col("time_ns").min())
+    )
+    answers = said.select(*ENDPOINT, closed_frame="frame", closed_ns="time_ns").sort("closed_ns")
+    arrived = (
+        t.arrivals.join(first, on=ENDPOINT, maintain_order="left")
+        .filter(pl.col("arrived_ns") - pl.col("closing_ns") > TICKS_NS)
+        .sort("arrived_ns")
+        .join_asof(
+            answers,
+            left_on="arrived_ns",
+            right_on="closed_ns",
+            by=ENDPOINT,
+            strategy="forward",
+            coalesce=False,
+            check_sortedness=False,
+        )
+        .with_columns(answer_ns="closed_ns", answer_frame="closed_frame")
+    )
+    return at_once(t, arrived, "DATA after SHUTDOWN", "a SHUTDOWN at once")
+
+
+@rule(
+    "rfc9260/9.2/shutdown-collision",
+    level=Level.SHOULD,
+    cites=["RFC 9260 §9.2"],
+    to_fail=[Need.NO_LOSS, Need.DELIVERY],
+)
+def shutdown_collision(t: View) -> Judgement:
+    """A SHUTDOWN that crosses the own one is answered with SHUTDOWN ACK.
+
+    What it checks: where both sides have sent SHUTDOWN, that each answers with SHUTDOWN ACK, SHUTDOWN
+    COMPLETE or ABORT.
+    Why it matters: both wait for the other.
+    What the capture must contain: a SHUTDOWN of each side and half a second after it. A violation counts only
+    in a capture of the sandbox without drops and impairment.
+    Known exceptions: none.
+    References: RFC 9260 §9.2.
+    """
+    shutdowns = t.chunks.filter(is_type(ChunkType.SHUTDOWN) & pl.col("association").is_not_null())
+    both = shutdowns.group_by("association").agg(sides=pl.col("side").n_unique()).filter(pl.col("sides") == 2)
+    crossing = shutdowns.join(both, on="association", how="semi", maintain_order="left")
+    answers = t.chunks.filter(is_type(ChunkType.SHUTDOWN_ACK, ChunkType.SHUTDOWN_COMPLETE, ChunkType.ABORT))
+    asked, silent, unclear = unanswered(t, crossing, answers)
+    return Judgement(asked, found(silent, "SHUTDOWN ACK", "no answer"), unclear)
