@@ -560,7 +560,7 @@ def late() -> Story:
 
 
 def encapsulated() -> Story:
-    """In UDP, from a client's port that a NAT may have chosen: one message and its answer."""
+    """In UDP, from a client's port that a NAT may have chosen: two messages, read at once, and an answer."""
     story = Story()
     client = Side("a", 8, HOSTS["a"][:1], 6080, 0xA8, 1)
     server = Side("b", 8, HOSTS["b"][:1], 7080, 0xB8, 1)
@@ -576,7 +576,18 @@ def encapsulated() -> Story:
     )
     with story.call("a", 8, "connect", 6080, address=server.addresses[0], port=7080):
         association.set_up()
-    association.message(0, b"DATA")
+    tsn = client.tsn
+    with association.sending(0, b"DATA"):
+        association.send(0, association.data(0, b"DATA"))
+    with association.sending(0, b"AND", 1, 46):
+        association.send(0, association.data(0, b"AND", 1, 46))
+    association.sack(1)
+    with association.receive(1, b"DATA", 0, 0, 0, tsn):
+        pass
+    following = {"type": "SCTP_NXTINFO", "nxt_sid": 1, "nxt_flags": [], "nxt_ppid": 46, "nxt_length": 3}
+    story.calls[-1].result["control"] = [{"type": "SCTP_RCVINFO", "rcv_sid": 0}, following]
+    with association.receive(1, b"AND", 1, 0, 46, add(tsn, 1)):
+        pass
     association.message(1, b"OK")
     with story.call("a", 8, "close", 6080):
         association.shut_down()

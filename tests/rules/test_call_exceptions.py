@@ -200,3 +200,18 @@ def test_an_init_to_another_address_than_the_option_names_is_not_judged():
     assert broken(story) == {}
     argue(story, call(story, "setsockopt"), value={**value, "sue_address": HOSTS["b"][0]})
     assert set(broken(story)) == {"rfc6951/6.1/remote-udp-encaps-port"}
+
+
+def test_what_is_told_of_the_next_message_is_not_compared_where_another_receive_may_have_got_it():
+    rule = "rfc6458/5.3.6/nxtinfo-fields"
+    story = CAPTURES["encapsulated"]()
+    second = call(story, "sctp_recvmsg", 1, host="b")
+    result(story, second, stream=7, ssn=None, tsn=None, ppid=None)
+    assert rule in broken(story)
+    first = call(story, "sctp_recvmsg", host="b")
+    early = first.start_ns - MS // 100
+    story.calls.append(first._replace(thread=101, start_ns=early, end_ns=second.end_ns + MS, result={}))
+    assert rule not in broken(story)
+    story.calls.pop()
+    story.calls.append(first._replace(name="sctp_peeloff", start_ns=early, end_ns=early + 1, result={}))
+    assert rule not in broken(story)

@@ -207,6 +207,20 @@ def the_listener_is_closed_while_what_it_accepted_lives(story):
     return asconf
 
 
+@alteration("rfc6458/5.3.6/nxtinfo-fields", "encapsulated")
+def _(story):
+    first = call(story, "sctp_recvmsg", host="b")
+    *others, following = first.result["control"]
+    return result(story, first, control=[*others, {**following, "nxt_sid": 2}])
+
+
+@alteration("rfc6458/5.3.6/nxtinfo-fields", "encapsulated")
+def more_than_comes(story):
+    first = call(story, "sctp_recvmsg", host="b")
+    *others, following = first.result["control"]
+    return result(story, first, control=[*others, {**following, "nxt_length": 4}])
+
+
 @alteration("rfc6951/6.1/remote-udp-encaps-port", "encapsulated")
 def _(story):
     option = call(story, "setsockopt")

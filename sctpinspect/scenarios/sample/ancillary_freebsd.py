@@ -10,6 +10,7 @@ from sctpinspect.journal.structures import (
     EventSubscription,
     InitMsg,
     NoDelay,
+    NxtInfo,
     RecvNxtInfo,
     RecvRcvInfo,
     RemoteUdpEncapsPort,
@@ -86,6 +87,8 @@ def receive(host, sock):
     """The next message of the peer, or the end, past the notifications; says what came with it."""
     while (message := sock.sctp_recvv()).notification:
         pass
-    for info in message.control:
-        host.print(f"{message.data.decode()}: {info}")
+    if message.data:
+        host.print(f"{message.data.decode()} on stream {message.stream}, PPID {message.ppid}")
+    for following in (info for info in message.control if isinstance(info, NxtInfo)):
+        host.print(f"next: {following.nxt_length} bytes on stream {following.nxt_sid}")
     return message
