@@ -70,11 +70,31 @@ class Exchanges(NamedTuple):
 
 def exchanges(tables: Tables[pl.DataFrame]) -> Exchanges:
     """All DATA of associations and what acknowledges it, of endpoints whose TSNs can be counted."""
+    tables = _counted_from_zero(tables)
     known = sent(tables.packets, tables.chunks, tables.endpoints)
     packets = _packets(tables)
     rooms = np.full(len(known.bases), NONE)
     rooms[array(numbers(tables.endpoints)) ^ 1] = array(tables.endpoints["a_rwnd"])
     return Exchanges(known, _data(tables, packets, known), _acks(tables, packets, known), rooms)
+
+
+def _counted_from_zero(tables: Tables[pl.DataFrame]) -> Tables[pl.DataFrame]:
+    """The tables with other numbers of packets and associations, where they are a part of a capture only."""
+    keys = {"packet": tables.packets["packet"], "association": tables.associations["association"]}
+    if all(key.is_empty() or key[-1] == len(key) - 1 for key in keys.values()):
+        return tables
+    frames = {}
+    for name in ("packets", "chunks", "gap_blocks", "endpoints", "addresses"):
+        frame = getattr(tables, name)
+        frames[name] = frame.with_columns(
+            pl.when(pl.col(column).is_not_null())
+            .then(pl.lit(key).search_sorted(pl.col(column)))
+            .cast(pl.UInt32)
+            .alias(column)
+            for column, key in keys.items()
+            if column in frame.columns
+        )
+    return tables.with_frames(frames)
 
 
 def _packets(tables: Tables[pl.DataFrame]) -> pl.DataFrame:
