@@ -127,7 +127,7 @@ def an_abort_answers_an_abort(story):
     )
 
 
-@alteration("rfc9260/9.1/abort-ends-association", "aborted")
+@alteration("rfc9260/9.1/abort-ends-association", "aborted", "rfc9260/8.4/ootb-other-abort-reflected")
 def a_sack_after_the_abort(story):
     return again(story, find(story, T.COOKIE_ACK), find(story, T.ABORT).time_ns + 300 * MS, b.sack(50))
 

@@ -188,7 +188,7 @@ def _(story):
     return change(story, find(story, T.SHUTDOWN), chunks=[b.abort()])
 
 
-@alteration("rfc6458/3.1.5/close-no-packet", "multihoming")
+@alteration("rfc6458/3.1.5/close-no-packet", "multihoming", "rfc9260/8.4/ootb-other-abort-reflected")
 def _(story):
     during = call(story, "close", host="b")
     asconf = insert(
@@ -266,7 +266,7 @@ def _(story):
     return find(story, T.INIT)
 
 
-@alteration("rfc6458/5.3.4/snd-abort", "aborted")
+@alteration("rfc6458/5.3.4/snd-abort", "aborted", "rfc9260/9.1/user-abort-cause")
 def _(story):
     return change(story, find(story, T.ABORT), chunks=[b.abort()])
 
@@ -716,7 +716,7 @@ def _(story):
     return change(story, find(story, T.SHUTDOWN_ACK), chunks=[b.chunk(T.SHUTDOWN_ACK, bytes(4))])
 
 
-@alteration("rfc9260/3.3.11/cookie-echo-exact", "multihoming")
+@alteration("rfc9260/3.3.11/cookie-echo-exact", "multihoming", "rfc9260/5.1.5/invalid-cookie-silent")
 def _(story):
     return patch(story, find(story, T.COOKIE_ECHO), 20, b"?")
 
@@ -804,6 +804,7 @@ def _(story):
 @alteration(
     "rfc9260/5.1.2/init-ack-to-init-source",
     "aborted",
+    "rfc9260/3.3.2.1/no-address-params-means-single-address",
     "rfc9260/5.1.2/destination-in-peer-address-set",
     "rfc9260/5.4/unconfirmed-address-restriction",
 )
@@ -971,7 +972,7 @@ def a_heartbeat_ack_removed(story):
     return question
 
 
-@alteration("rfc9260/8.5/vtag-equals-peer-initiate-tag", "multihoming")
+@alteration("rfc9260/8.5/vtag-equals-peer-initiate-tag", "multihoming", "rfc9260/8.5/wrong-vtag-ignored")
 def a_wrong_tag(story):
     return change(story, find(story, T.DATA, 2), tag=0x1234)
 
@@ -981,7 +982,12 @@ def a_shutdown_ack_with_a_wrong_tag(story):
     return change(story, find(story, T.SHUTDOWN_ACK), tag=0x1234)
 
 
-@alteration("rfc9260/8.5.1/abort-tag-and-t-bit", "aborted", "rfc6458/5.3.4/snd-abort")
+@alteration(
+    "rfc9260/8.5.1/abort-tag-and-t-bit",
+    "aborted",
+    "rfc6458/5.3.4/snd-abort",
+    "rfc9260/8.5.1/abort-uses-known-tag",
+)
 def _(story):
     return change(story, find(story, T.ABORT), chunks=[b.abort(b.user_initiated_abort(), reflected=True)])
 
