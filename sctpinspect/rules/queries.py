@@ -208,7 +208,8 @@ def announced(t: View) -> pl.LazyFrame:
 def acknowledged(t: View) -> pl.LazyFrame:
     """First transmissions of acknowledged DATA with `waited`: ns from its arrival to the acknowledgement.
 
-    DATA that the receiver had no room for is left out: it may have been dropped, and repeated later.
+    DATA that the receiver had no room for is left out: it may have been dropped, and repeated later. So is
+    what it must drop.
     """
     acked = t.packets.select(acked_frame="frame", acked_ns="time_ns").unique("acked_frame", keep="first")
     arrived = t.packets.select(
@@ -219,9 +220,13 @@ def acknowledged(t: View) -> pl.LazyFrame:
         .select("association", peer(), "time_ns", window="a_rwnd")
         .sort("time_ns")
     )
-    data = t.chunks.filter(
-        is_type(*USER_DATA) & ~pl.col("is_retransmission") & pl.col("association").is_not_null()
-    ).sort("time_ns", maintain_order=True)
+    # behind a chunk of an unknown type with high bits 00 or 01 the packet ends (RFC 9260 §3.2)
+    ending = t.chunks.filter(pl.col("type_name").is_null() & (pl.col("type") < 128)).select("packet")
+    data = (
+        well_addressed(t, t.chunks.filter(is_type(*USER_DATA) & ~pl.col("is_retransmission")))
+        .join(ending, on="packet", how="anti", maintain_order="left")
+        .sort("time_ns", maintain_order=True)
+    )
     for strategy in ("backward", "forward"):  # before it was sent, and since
         data = data.join_asof(
             windows,

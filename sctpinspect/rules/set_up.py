@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.protocol import ChunkType, ParameterType
-from sctpinspect.rules.exchanges import FLOW, INTACT
+from sctpinspect.rules.exchanges import FLOW, INTACT, ends
 from sctpinspect.rules.queries import TICKS_NS, beside_peer
 from sctpinspect.rules.view import View
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
@@ -15,8 +15,10 @@ def unexpected_inits(t: View) -> pl.LazyFrame:
     live, live_side: that association, and the endpoint there. own_tag: what it has chosen there.
     is_closing: whether it has sent SHUTDOWN ACK. Not at once after the COOKIE ACK, which may come later.
     """
-    lives = t.associations.filter(pl.col("established_ns").is_not_null()).select(
-        "association", "established_ns", "end_frame", frame="cookie_ack_frame"
+    lives = (
+        t.associations.filter(pl.col("established_ns").is_not_null())
+        .select("association", "established_ns", frame="cookie_ack_frame")
+        .join(ends(t).select("association", "end_frame"), on="association", how="left")
     )
     own = t.endpoints.select(*ENDPOINT, "port", "addresses", "tag")
     flows = (

@@ -156,7 +156,11 @@ class Book:
             found = self._closing(flow, bool(is_reflected))
             if found:
                 association = found[0].association
-                association.end = packet if association.end is None else association.end
+                # with a wrong tag or T bit it must be ignored (RFC 9260 §8.5.1), and ends what is not up yet
+                if association.end is None and (
+                    found[1] == bool(is_reflected) or not association.is_established
+                ):
+                    association.end = packet
                 return found
         if cookie == ChunkType.COOKIE_ECHO and not is_copy:
             self._take_up(flow)
@@ -331,6 +335,10 @@ class Book:
         """A tag of the association that goes on between these endpoints, and whether the sender owns it."""
         for key in (flow.address, flow.port, flow.peer_port), (flow.peer_address, flow.peer_port, flow.port):
             tag = self._answered.get(key)
+            for _ in range(NAMESAKES):  # what came up beside it, and has ended, says nothing of it
+                if tag is None or tag.association.end is None:
+                    break
+                tag = tag.rival[0] if tag.rival else None
             if tag is None or tag.association.end is not None:
                 continue
             if _is_between(flow, tag):

@@ -26,6 +26,13 @@ def pair(story: Story, number: int, *, addresses: int = 1) -> Association:
     return Association(story, (sides[0], sides[1]))
 
 
+def listening(story: Story, side: Side) -> None:
+    """The calls after which a side waits for associations."""
+    story.calls_only(side.host, side.socket, "socket", family="AF_INET", type="SOCK_SEQPACKET")
+    story.calls_only(side.host, side.socket, "bind", side.port, address=side.addresses[0], port=side.port)
+    story.calls_only(side.host, side.socket, "listen", side.port, backlog=5)
+
+
 def talk(association: Association, *messages: bytes) -> None:
     """Messages of the initiator, each acknowledged."""
     for message in messages:
@@ -103,6 +110,7 @@ def provoked() -> Story:
     data = two.data(0, b"damaged")
     two.send(0, data)
     story.packets[-1] = replace(story.packets[-1], checksum=0x12345678)
+    story.wait(600)
     two.send(0, data)
     two.sack(1)
     data = two.data(0, b"astray")
@@ -113,11 +121,14 @@ def provoked() -> Story:
     two.send(0, b.abort(), tag=0x12345678)
     story.wait(200)
     talk(two, b"still here")
+    two.send(0, b.init_ack(b.state_cookie(COOKIE), tag=0xAAAA7777, tsn=1))
+    story.wait(600)
 
     refused = [pair(story, number) for number in (21, 22, 23)]
     refused[0].sides[0].streams = (10, 0)
     refused[1].sides[0].listed = [b.parameter(ParameterType.HOST_NAME_ADDRESS, b"a.example\0")]
     for each in refused[:2]:
+        listening(story, each.sides[1])
         each.init()
         each.send(1, b.abort())
     refused[2].sides[1].streams = (0, 10)
@@ -249,9 +260,7 @@ def cookies() -> Story:
     story.recipe["sysctls"]["valid_cookie_life"] = "5000"
     two = pair(story, 60)
     client, server = two.sides
-    story.calls_only("b", 60, "socket", family="AF_INET", type="SOCK_SEQPACKET")
-    story.calls_only("b", 60, "bind", server.port, address=server.addresses[0], port=server.port)
-    story.calls_only("b", 60, "listen", server.port, backlog=5)
+    listening(story, server)
     ask(two, client.tag, client.tsn)
     answer_init(two, client.tag, server.tag, server.tsn, cookie_of(1))
     story.wait(7000)

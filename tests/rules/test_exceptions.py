@@ -488,7 +488,7 @@ def abort_by_close(story):
     remove(story, find(story, T.SHUTDOWN_ACK), find(story, T.SHUTDOWN_COMPLETE))
     forget(story, notification(story, "b", "SCTP_SHUTDOWN_EVENT"))
     forget(story, notification(story, "b", "SCTP_ASSOC_CHANGE", "SCTP_SHUTDOWN_COMP"))
-    change(story, find(story, T.SHUTDOWN), chunks=[b.abort()])
+    change(story, find(story, T.SHUTDOWN), chunks=[b.abort(b.user_initiated_abort())])
 
 
 @innocent("multihoming")

@@ -842,6 +842,7 @@ def _(story):
 @alteration(
     "rfc9260/5.1.2/init-ack-to-init-source",
     "aborted",
+    "rfc9260/3.3.2.1/no-address-params-means-single-address",
     "rfc9260/5.1.2/destination-in-peer-address-set",
     "rfc9260/5.4/unconfirmed-address-restriction",
     "rfc9260/3.3.2.1/no-address-params-means-single-address",

@@ -334,6 +334,14 @@ def test_restart_after_a_handshake_that_nobody_went_on_with(tables, ended):
     assert found.associations["restart_of"].to_list() == [None, None, None if ended else 0]
 
 
+def test_restart_after_an_abort_with_wrong_tags(tables):
+    first = Conversation(tags=(1, 2)).handshake().send(0, data(1000))
+    first.send(0, abort(), tag=7).send(0, abort(reflected=True)).send(0, data(1001))
+    again = Conversation(tags=(3, 4), start_ns=first.clock).handshake()
+    found = tables(first.packets + again.packets)
+    assert found.associations.select("end", "restart_of").rows() == [(None, None), (None, 0)]
+
+
 def test_no_restart_of_what_never_came_up(tables):
     first = Conversation(tags=(1, 2)).init().init_ack()
     again = Conversation(tags=(3, 4), start_ns=first.clock).handshake()

@@ -2,10 +2,12 @@
 
 import polars as pl
 
-from sctpinspect.protocol import ChunkType
+from sctpinspect.protocol import ChunkType, ParameterType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import SOCKET, WILDCARDS, begun_before, succeeded
+from sctpinspect.rules.exchanges import IS_INVALID
 from sctpinspect.rules.queries import found
+from sctpinspect.rules.set_up import unexpected_inits
 from sctpinspect.tables.associations import is_type
 
 
@@ -23,7 +25,8 @@ def listen_accepts_init(t: View) -> Judgement:
     Why it matters: that is what listen() is for.
     What the capture must contain: the journal of the listening host, and an INIT to it.
     Known exceptions: an INIT that comes while listen() or close() runs, with listen(0), or to an address that
-    the socket is not bound to, is not judged.
+    the socket is not bound to, is not judged; nor one that must be refused: without tag or streams, with too
+    small a window or a host name (RFC 9260 §3.3.2), or for an association that is there (RFC 9260 §5.2.2).
     References: RFC 6458 §3.1.3; RFC 6458 §4.1.3.
     """
     closed = (
@@ -51,8 +54,12 @@ def listen_accepts_init(t: View) -> Judgement:
     unbound = listening.join(bound, on=SOCKET, how="anti").select(SOCKET)
     any_address = pl.concat([anywhere, unbound]).unique()
     responders = t.endpoints.filter(pl.col("side") == 1).select("association", "side", "host", "port")
+    named = t.parameters.filter(pl.col("type") == ParameterType.HOST_NAME_ADDRESS)
+    is_sound = ~IS_INVALID & (pl.col("initiate_tag") != 0)
     inits = (
-        t.chunks.filter(is_type(ChunkType.INIT) & (pl.col("side") == 0))
+        t.chunks.filter(is_type(ChunkType.INIT) & (pl.col("side") == 0) & is_sound)
+        .join(named, on=["packet", "chunk"], how="anti", maintain_order="left")
+        .join(unexpected_inits(t), on="packet", how="anti", maintain_order="left")
         .unique("association", keep="first", maintain_order=True)
         .select("association", "destination", init_ns="time_ns")
     )

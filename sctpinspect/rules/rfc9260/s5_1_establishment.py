@@ -126,15 +126,22 @@ def cookie_echo_follows_init_ack(t: View) -> Judgement:
     Why it matters: without COOKIE ECHO there is no association.
     What the capture must contain: an INIT ACK and half a second after it. A violation counts only in a
     capture of the sandbox without drops and impairment.
-    Known exceptions: an Initiate Tag, OS or MIS of 0 ends the handshake, perhaps in silence (§3.3.3). Where
-    both sides sent an INIT, the COOKIE ECHO of one establishes both, and the other may discard its INIT ACK
-    (§5.2.3).
+    Known exceptions: an INIT ACK that answers no INIT is dropped (§5.2.3). An Initiate Tag, OS or MIS of 0
+    ends the handshake, perhaps in silence (§3.3.3). Where both sides sent an INIT, the COOKIE ECHO of one
+    establishes both, and the other may discard its INIT ACK.
     References: RFC 9260 §5.1 (C); RFC 9260 §3.3.3; RFC 9260 §5.2.3.
     """
     answers = t.chunks.filter(is_type(ChunkType.COOKIE_ECHO, ChunkType.ABORT))
     fields = ("initiate_tag", "outbound_streams", "inbound_streams")
     is_sound = pl.all_horizontal(pl.col(name).ne_missing(0) for name in fields)
-    init_acks = _less_collided(t, ChunkType.INIT_ACK, answers).filter(is_sound)
+    asked = t.chunks.filter(is_type(ChunkType.INIT) & pl.col("association").is_not_null()).select(
+        "association", peer(), verification_tag="initiate_tag"
+    )
+    init_acks = (
+        _less_collided(t, ChunkType.INIT_ACK, answers)
+        .filter(is_sound)
+        .join(asked, on=[*ENDPOINT, "verification_tag"], how="semi", maintain_order="left")
+    )
     asked, silent, unclear = unanswered(t, init_acks, answers)
     return Judgement(asked, found(silent, "COOKIE ECHO", "no answer"), unclear)
 
