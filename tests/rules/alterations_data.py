@@ -436,3 +436,8 @@ def again_on_the_same_path(story):
 def twice_as_much(story):
     remove(story, find(story, T.SACK))
     return find(story, T.DATA, 5)
+
+
+@alteration("rfc9260/6.2/a-rwnd-tracks-buffer", "multihoming")
+def more_room_than_there_is(story):
+    return patch(story, find(story, T.SACK, 2), 8, u32(106_497))
