@@ -60,8 +60,9 @@ def progress(tables: Tables[pl.DataFrame]) -> Progress:
 def _beside(tables: Tables[pl.DataFrame], found: pl.DataFrame, *columns: str) -> pl.DataFrame:
     """What was found of rows of `chunks`, with the columns of these and their packets'."""
     chunks = tables.chunks.select(*_KEY, *columns)[found["row"]]
-    packets = tables.packets.select(*_PACKET, packet_length="length")[chunks["packet"]]
-    return pl.concat([chunks, packets, found.drop("row")], how="horizontal")
+    packets = tables.packets.select("packet", *_PACKET, packet_length="length")
+    rows = pl.concat([chunks, found.drop("row")], how="horizontal")
+    return rows.join(packets, on="packet", maintain_order="left")
 
 
 def _with_answers(tables: Tables[pl.DataFrame], arrivals: pl.DataFrame) -> pl.DataFrame:
