@@ -7,8 +7,8 @@ import polars as pl
 
 from sctpinspect.rules.messages import received_messages, sent_messages
 from sctpinspect.tables import Tables
-from sctpinspect.tables.completeness import is_whole
 from sctpinspect.tables.schema import TABLES
+from sctpinspect.tables.wholeness import is_whole
 
 PACKET_COLUMNS = {
     "source": "source",

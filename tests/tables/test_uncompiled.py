@@ -11,13 +11,15 @@ from builders import WHOLE, Packet, capture, data, forward_tsn, i_data, sack, sh
 from conversation import Conversation
 
 from sctpinspect.decode import decode
-from sctpinspect.tables import TABLES, build
+from sctpinspect.tables import TABLES
+from sctpinspect.tables.build import build
 
 READ = """
 import pickle
 import sys
 from sctpinspect.decode import decode
-from sctpinspect.tables import TABLES, build
+from sctpinspect.tables import TABLES
+from sctpinspect.tables.build import build
 found = []
 for path in sys.argv[2:]:
     tables = build(decode(path))
