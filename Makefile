@@ -1,6 +1,7 @@
 # make capture    run a scenario on a real kernel, record it, print the verdict (ARGS="..." goes to the command)
 # make test       style, types and tests (ARGS="..." goes to pytest)
-# make bench      measure how fast captures are read, beside other programs (ARGS=--quick: small ones, no kernel)
+# make bench      measure how fast captures are read, beside other programs (ARGS=--quick: small ones, no kernel;
+#                 ARGS=--large: of 2 to 12 GB, which takes hours and 60 GB of disk)
 # make fuzz       look for bytes that break the decoder, guided by coverage (ARGS="--seconds 3600")
 # All set up what they need, once. It is done again when one of the files it depends on has changed.
 

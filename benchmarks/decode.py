@@ -1,6 +1,6 @@
 """Reading captures: how long sctpinspect takes and how much memory, beside other programs.
 
-    python benchmarks/decode.py [--folder FOLDER] [--quick]        (make bench)
+    python benchmarks/decode.py [--folder FOLDER] [--quick | --large]        (make bench)
 
 Whole processes are measured, start-up included, with the file in the page cache; programs take turns,
 and the best time of several counts (REPETITIONS). The inputs are those of inputs.py, made once.
@@ -37,6 +37,11 @@ OURS = {
     "verify": "from sctpinspect.cli import main\nsys.argv[1:] = ['verify', '--fail-on=never', FILE]; main()",
 }
 """open_capture; the tables before associations; all tables; the verdict as text."""
+LARGE = {"scan": "import sctpinspect; sctpinspect.scan(FILE)", "verify": OURS["verify"]}
+LARGE_INPUTS = {"large.pcap", "one-association.pcap", "ten-million.pcap"}
+LARGE_LIMIT_S = 7200.0
+"""Of captures that do not fit into memory."""
+
 SHOWN = {name: f"sctpinspect: {name}" for name in OURS}
 
 FIELDS = [
@@ -79,12 +84,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measures how fast captures are read.")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--quick", action="store_true", help="small inputs, made without a kernel")
+    parser.add_argument("--large", action="store_true", help="captures of 2 to 12 GB only; takes hours")
     options = parser.parse_args()
-    inputs = make_inputs(options.folder, options.quick)
+    inputs = make_inputs(options.folder, [f"--{size}" for size in ("quick", "large") if vars(options)[size]])
     print(describe_machine(), end="\n\n")
     if options.quick:
         compare(inputs["quick.pcap"], inputs["quick-2000.pcap"], inputs["quick-1.pcap"])
         flat_cost(inputs["quick-1.pcap"], [inputs["quick-1000.pcap"], inputs["quick-10000.pcap"]])
+        return
+    if options.large:
+        measure_large([inputs[name] for name in sorted(LARGE_INPUTS)])
         return
     sample, one = inputs["kernel-20000.pcap"], inputs["associations-1.pcap"]
     compare(inputs["kernel.pcapng"], sample, one)
@@ -93,9 +102,9 @@ def main() -> None:
     flat_cost(one, [inputs[f"kernel-{length}.pcap"] for length in (10_000, 100_000, 1_000_000)])
 
 
-def make_inputs(folder: Path | None, quick: bool) -> dict[str, Input]:
+def make_inputs(folder: Path | None, sizes: list[str]) -> dict[str, Input]:
     command = [sys.executable, str(Path(__file__).with_name("inputs.py"))]
-    command += [*(["--folder", str(folder)] if folder else []), *(["--quick"] if quick else [])]
+    command += [*(["--folder", str(folder)] if folder else []), *sizes]
     making = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if making.returncode:  # it has said why
         sys.exit(making.returncode)
@@ -124,6 +133,18 @@ def compare(capture: Input, sample: Input, one: Input) -> None:
     if importable():
         print(f"* on {sample.packets:,} packets, and scaled but for the start-up and the memory")
     print()
+
+
+def measure_large(captures: Sequence[Input]) -> None:
+    """Time and memory of what takes a capture partition by partition, each once."""
+    rows = []
+    for each in captures:
+        print(f"{each.path.name}: {each.packets:,} packets, {each.bytes / 1e6:,.0f} MB", flush=True)
+        for name, code in LARGE.items():
+            run = run_once(python(code, each.path), LARGE_LIMIT_S)
+            rows.append([f"{each.path.name}: {name}", *figures(run, each.packets)])
+    print()
+    print_table(["", "s", "CPU s", "ns/packet", "peak MB"], rows)
 
 
 def ours(path: Path) -> dict[str, list[str]]:
@@ -253,12 +274,12 @@ def load(path: Path) -> None:
             pass
 
 
-def run_once(argv: list[str]) -> Run:
+def run_once(argv: list[str], limit_s: float = LIMIT_S) -> Run:
     with tempfile.TemporaryFile() as errors:
         begin = time.perf_counter()
         process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=errors)
         too_long = threading.Event()
-        timer = threading.Timer(LIMIT_S, lambda: (too_long.set(), process.kill()))
+        timer = threading.Timer(limit_s, lambda: (too_long.set(), process.kill()))
         timer.start()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begin
@@ -268,7 +289,7 @@ def run_once(argv: list[str]) -> Run:
         last = (
             errors.read().decode(errors="replace").strip().splitlines() or [f"status {process.returncode}"]
         )[-1]
-    failure = f"more than {LIMIT_S:.0f} s" if too_long.is_set() else last if process.returncode else ""
+    failure = f"more than {limit_s:.0f} s" if too_long.is_set() else last if process.returncode else ""
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Run(seconds, usage.ru_utime + usage.ru_stime, peak, failure)
 

@@ -8,7 +8,7 @@
     associations.pcap   100,000 whole associations, 1,500,000 packets (associations.py)
     associations-N.pcap the first N of them: 1, 20,000
 
-With --quick only 1,000 associations and some beginnings of that file, without a kernel. With --large also
+With --quick only 1,000 associations and some beginnings of that file, without a kernel. With --large only
 
     large.pcap              5 GB: associations of a few to some hundred messages, small and large ones
     one-association.pcap    2 GB
@@ -21,6 +21,7 @@ folder of sctpinspect unless another is named.
 import argparse
 import json
 import mmap
+import shutil
 import struct
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ from functools import partial
 from pathlib import Path
 
 from sctpinspect.protocol import SctpInspectError
+
+LARGE_SPACE = 60_000_000_000
 
 Maker = Callable[[Path], object]
 
@@ -40,7 +43,12 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.folder or default_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    makers = quick() if options.quick else full() | (large() if options.large else {})
+    makers = quick() if options.quick else large() if options.large else full()
+    if options.large and (lacking := LARGE_SPACE - held(folder) - shutil.disk_usage(folder).free) > 0:
+        sys.exit(
+            f"{folder} lacks {lacking / 1e9:,.0f} GB for the captures and what is made of them while they are"
+            " read; make room, or use --folder and TMPDIR"
+        )
     for name, maker in makers.items():
         try:
             make(folder / name, maker)
@@ -48,6 +56,11 @@ def main() -> None:
             sys.exit(f"{name} cannot be made: {error} With --quick, no kernel is needed.")
         size = (folder / name).stat().st_size
         print(json.dumps({"path": str(folder / name), "packets": count(folder / name), "bytes": size}))
+
+
+def held(folder: Path) -> int:
+    """Bytes of the large captures that are there already."""
+    return sum(path.stat().st_size for name in large() if (path := folder / name).exists())
 
 
 def default_folder() -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from sctpinspect import decode, tables
+from sctpinspect import decode
 from sctpinspect.decode import files, partitions
 from sctpinspect.decode.extract import extract
 from sctpinspect.decode.files import RawCapture
@@ -22,8 +22,9 @@ from sctpinspect.report.text import contents
 from sctpinspect.rules import engine
 from sctpinspect.rules.engine import Verdict
 from sctpinspect.tables import Tables
-from sctpinspect.tables.build import Frame
+from sctpinspect.tables.build import build
 from sctpinspect.tables.membership import frames_of
+from sctpinspect.tables.model import Frame
 from sctpinspect.tables.partitions import Built, build_all, merge
 
 __all__ = [
@@ -164,7 +165,7 @@ def read(path: str | Path, udp_ports: Iterable[int] = ()) -> Capture:
 
 
 def _read(path: str | Path, capture: RawCapture, ports: list[int]) -> Capture:
-    built = tables.build(decode.decode_opened(capture, ports))
+    built = build(decode.decode_opened(capture, ports))
     _require_rows(path, built)
     return Capture(path=path, **vars(built))
 

@@ -1,6 +1,8 @@
 """The layers: a package imports only from those before it (docs/architecture.md)."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,11 @@ def test_heavy_or_special_packages_are_imported_where_they_belong(module):
 def test_every_package_has_its_layer():
     packages = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
     assert packages <= set(LAYERS)
+
+
+def test_rules_are_listed_without_numba():
+    """It takes as long to import as everything else."""
+    code = (
+        "import sys; from sctpinspect.rules import select; assert select(); sys.exit('numba' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -30,3 +30,9 @@ DEFECTS: dict[str, str] = {
 
 NAMES: list[str | None] = [None, *DEFECTS]
 """Defects by the numbers that rows have (`sctpinspect.decode.rows`); 0: none."""
+
+UNREADABLE = "of the journal cannot be read"
+"""How the defect of a file ends whose journal is damaged."""
+
+CUT = "what follows was not read"
+"""How the defect of a file ends that was not read to its end."""

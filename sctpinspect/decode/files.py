@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sctpinspect.decode import frames, pcap, pcapng, source
-from sctpinspect.decode.frames import CUT, NUMBERS, SECOND, UNREADABLE, Damaged, Frames
+from sctpinspect.decode.defects import CUT, UNREADABLE
+from sctpinspect.decode.frames import NUMBERS, SECOND, Damaged, Frames
 from sctpinspect.decode.pcapng import INT64_MAX, Contents, Interface, JournalEntry
 from sctpinspect.decode.rows import FRAME
 

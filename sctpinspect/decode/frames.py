@@ -16,12 +16,6 @@ NUMBERS = (1 << 32) - 1
 BATCH = 1 << 17
 """So many frames are taken from a file at once."""
 
-UNREADABLE = "of the journal cannot be read"
-"""How the defect of a file ends whose journal is damaged."""
-
-CUT = "what follows was not read"
-"""How the defect of a file ends that was not read to its end."""
-
 SECOND = 1_000_000_000
 
 # why a walk stops: at the end, for want of rows, or at a fault

@@ -6,7 +6,7 @@ from sctpinspect.protocol import ChunkType, ParameterType
 from sctpinspect.rules.model import OF_JUDGEMENTS, Judgement
 from sctpinspect.rules.view import View
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
-from sctpinspect.tables.tsns import steps
+from sctpinspect.tables.steps import steps
 
 MILLISECOND = 1_000_000
 SECOND = 1000 * MILLISECOND

@@ -43,8 +43,11 @@ def rule(
 @functools.cache
 def all_rules() -> tuple[Rule, ...]:
     """Every rule, in the order of documents, sections and slugs."""
-    for module in pkgutil.walk_packages(sctpinspect.rules.__path__, "sctpinspect.rules."):
-        importlib.import_module(module.name)
+    for package in pkgutil.iter_modules(sctpinspect.rules.__path__, "sctpinspect.rules."):
+        if package.ispkg:  # of a document; a module beside it holds no rule
+            document = importlib.import_module(package.name)
+            for module in pkgutil.iter_modules(document.__path__, f"{package.name}."):
+                importlib.import_module(module.name)
     return tuple(sorted(_declared.values(), key=_order))
 
 

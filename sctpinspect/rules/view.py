@@ -6,10 +6,9 @@ from typing import Any
 import polars as pl
 
 from sctpinspect.rules.messages import received_messages, sent_messages
-from sctpinspect.rules.progress import progress
 from sctpinspect.tables import Tables
-from sctpinspect.tables.completeness import is_whole
 from sctpinspect.tables.schema import TABLES
+from sctpinspect.tables.wholeness import is_whole
 
 PACKET_COLUMNS = {
     "source": "source",
@@ -70,6 +69,8 @@ class View:
 
 def view(tables: Tables[pl.DataFrame]) -> View:
     """The view of the tables of a capture."""
+    from sctpinspect.rules.progress import progress  # with Numba, which rules that are only listed do not need
+
     frames = {name: getattr(tables, name) for name in TABLES if name != "interfaces"}
     packets = frames["packets"].filter(~pl.col("is_copy").fill_null(False))
     frames["packets"] = packets

@@ -5,12 +5,12 @@ from typing import Any
 
 import polars as pl
 
-from sctpinspect.decode.files import CUT, UNREADABLE
-from sctpinspect.journal import RECORDING_ENDED
+from sctpinspect.decode.defects import CUT, UNREADABLE
 from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 from sctpinspect.tables.heartbeats import unasked
 from sctpinspect.tables.schema import COMPLETENESS, conform
+from sctpinspect.tables.wholeness import counted_none, is_whole
 
 QUESTIONS = {
     ChunkType.INIT_ACK: ChunkType.INIT,
@@ -44,7 +44,7 @@ def completeness(
     """
     cuts = _cuts(defects)
     whole = is_whole(interfaces, packets, events, recipe, defects)
-    lossless = bool(recipe) and not cuts and _counted_none(interfaces)
+    lossless = bool(recipe) and not cuts and counted_none(interfaces)
     known = associations.filter((pl.col("handshake") & lossless) | whole).select("association")
     signs = [
         unseen.select(
@@ -73,26 +73,8 @@ def completeness(
     )
 
 
-def is_whole(
-    interfaces: pl.DataFrame,
-    packets: pl.DataFrame,
-    events: pl.DataFrame,
-    recipe: Mapping[str, Any],
-    defects: Sequence[str],
-) -> bool:
-    """Whether sctpinspect recorded all that its hosts ever sent: from before their first call to the end."""
-    ended = bool((events["name"] == RECORDING_ENDED).any())
-    is_cut = bool((packets["captured_length"] < packets["length"]).any())
-    return bool(recipe) and ended and not is_cut and not defects and _counted_none(interfaces)
-
-
 def _cuts(defects: Sequence[str]) -> list[str]:
     return [defect for defect in defects if defect.endswith(CUT)]
-
-
-def _counted_none(interfaces: pl.DataFrame) -> bool:
-    """Whether the capture states that it dropped nothing."""
-    return bool((interfaces["dropped"] == 0).fill_null(False).all())
 
 
 def _of_handshake(associations: pl.DataFrame, whole: bool) -> pl.DataFrame:

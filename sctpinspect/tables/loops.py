@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sctpinspect.decode.compiled import compiled
+from sctpinspect.tables.steps import HALF
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 NONE = -1
 """In arrays of rows, lines and bases: there is none."""
-
-HALF = 1 << 31
 
 COPY_ELSEWHERE_NS = 1_000_000_000
 COPY_HERE_NS = 1_000_000

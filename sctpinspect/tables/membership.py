@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from sctpinspect.tables.build import Tables
+from sctpinspect.tables.model import Tables
 
 
 def frames_of(tables: Tables[pl.LazyFrame], association: int | None) -> tuple[pl.Series, pl.Series]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from sctpinspect.decode.columns import Bytes
 from sctpinspect.decode.partitions import Partition, Partitions
-from sctpinspect.tables.build import Tables, build
+from sctpinspect.tables.build import build
+from sctpinspect.tables.model import Tables
 from sctpinspect.tables.schema import TABLES
 
 ROWS = 1 << 19

@@ -11,7 +11,8 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.associations import is_type
-from sctpinspect.tables.loops import HALF, NONE, Integers, by_endpoint
+from sctpinspect.tables.loops import NONE, Integers, by_endpoint
+from sctpinspect.tables.steps import HALF
 
 USER_DATA = is_type(ChunkType.DATA, ChunkType.I_DATA) & pl.col("tsn").is_not_null()
 
@@ -58,13 +59,8 @@ def numbers(rows: pl.DataFrame) -> pl.Series:
     return rows.select(pl.col("association").cast(pl.Int64) * 2 + pl.col("side")).to_series()
 
 
-def steps(base: pl.Expr, tsn: pl.Expr) -> pl.Expr:
-    """Steps from one TSN to another, negative when it comes before (Int64)."""
-    return (tsn.cast(pl.Int64) - base.cast(pl.Int64) + HALF) % (2 * HALF) - HALF
-
-
 def steps_from(bases: Integers, tsns: Integers) -> Integers:
-    """The same for arrays."""
+    """Steps from TSNs to others, negative when they come before (`steps.steps` for arrays)."""
     return (tsns - bases + HALF) % (2 * HALF) - HALF
 
 

@@ -36,7 +36,7 @@ READ = """
 import sys
 from sctpinspect.decode import decode
 from sctpinspect.decode.compiled import on_compiling
-from sctpinspect.tables import build
+from sctpinspect.tables.build import build
 for path in sys.argv[1:]:
     with on_compiling(lambda: print("compiles", path)):
         print(len(build(decode(path)).packets))

@@ -24,7 +24,7 @@ from sctpinspect.decode import decode
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Status
 from sctpinspect.rules.engine import verify
-from sctpinspect.tables import build
+from sctpinspect.tables.build import build
 
 SAVED = Path(__file__).parents[2] / "captures" / "sample"
 FEW = 5

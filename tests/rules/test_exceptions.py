@@ -32,7 +32,7 @@ from sctpinspect.decode import decode
 from sctpinspect.protocol import ChunkType, DataFlag, ParameterType
 from sctpinspect.rules import Status
 from sctpinspect.rules.engine import verify
-from sctpinspect.tables import build
+from sctpinspect.tables.build import build
 
 T = ChunkType
 A, B = HOSTS["a"], HOSTS["b"]

@@ -9,7 +9,8 @@ from rules.good import Story
 from sctpinspect.decode import decode
 from sctpinspect.rules.engine import Verdict, verify
 from sctpinspect.rules.model import Status
-from sctpinspect.tables.build import Tables, build
+from sctpinspect.tables.build import build
+from sctpinspect.tables.model import Tables
 
 
 def tables(story: Story) -> Tables[pl.DataFrame]:

@@ -7,7 +7,8 @@ import pytest
 from builders import Packet, capture
 
 from sctpinspect.decode import decode
-from sctpinspect.tables import Tables, build
+from sctpinspect.tables import Tables
+from sctpinspect.tables.build import build
 
 
 @pytest.fixture

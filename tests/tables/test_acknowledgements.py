@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from sctpinspect.decode import decode
 from sctpinspect.protocol import ChunkType
 from sctpinspect.protocol.serial import add, distance, leq
-from sctpinspect.tables import build
+from sctpinspect.tables.build import build
 
 
 def of_data(found, *columns):

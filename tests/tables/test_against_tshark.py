@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from sctpinspect.decode import decode
-from sctpinspect.tables import TABLES, build, polars_schema
+from sctpinspect.tables import TABLES, polars_schema
+from sctpinspect.tables.build import build
 
 ENVIRONMENT = "SCTPINSPECT_CAPTURES"
 SIBLING = Path(__file__).parents[3] / "shared" / "captures-external"

@@ -30,7 +30,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sctpinspect.decode import decode
-from sctpinspect.tables import build
+from sctpinspect.tables.build import build
 
 
 def tags(found):

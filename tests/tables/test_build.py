@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sctpinspect.decode import decode
 from sctpinspect.journal.entry import Call, Event
 from sctpinspect.protocol import UsageError
-from sctpinspect.tables import TABLES, build, polars_schema
+from sctpinspect.tables import TABLES, polars_schema
+from sctpinspect.tables.build import build
 
 CALLS = [
     Call(START_NS - 10, START_NS - 5, "a", 1, 1, 1, "socket", {"family": "AF_INET"}, {}),

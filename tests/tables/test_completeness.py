@@ -25,7 +25,7 @@ from builders import (
 from conversation import COOKIE, Conversation, cookie_ack, cookie_echo
 
 from sctpinspect.decode import decode
-from sctpinspect.tables import build
+from sctpinspect.tables.build import build
 
 
 def reasons(found, *kinds):

@@ -12,14 +12,16 @@ from conversation import Conversation
 
 from sctpinspect.decode import decode
 from sctpinspect.rules.progress import progress
-from sctpinspect.tables import TABLES, build
+from sctpinspect.tables import TABLES
+from sctpinspect.tables.build import build
 
 READ = """
 import pickle
 import sys
 from sctpinspect.decode import decode
 from sctpinspect.rules.progress import progress
-from sctpinspect.tables import TABLES, build
+from sctpinspect.tables import TABLES
+from sctpinspect.tables.build import build
 found = []
 for path in sys.argv[2:]:
     tables = build(decode(path))

@@ -7,7 +7,7 @@ from sctpinspect.rules.calls import untraced
 from sctpinspect.rules.queries import USER_DATA, either, found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 from sctpinspect.tables.calls import SENDS, TAKES
-from sctpinspect.tables.tsns import steps
+from sctpinspect.tables.steps import steps
 
 BOTH = ["RFC 6458 §3.1.4", "RFC 6458 §4.1.8"]
 

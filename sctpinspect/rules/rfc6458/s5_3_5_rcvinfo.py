@@ -4,7 +4,7 @@ import polars as pl
 
 from sctpinspect.rules import Judgement, Level, View, rule
 from sctpinspect.rules.queries import found
-from sctpinspect.tables.tsns import steps
+from sctpinspect.tables.steps import steps
 
 FIELDS = ["stream", "ssn", "ppid", "unordered", "tsn"]
 

@@ -7,7 +7,7 @@ from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.answers import AT_RECEIVER, left_out, unmoved
 from sctpinspect.rules.queries import USER_DATA, beside_own, beside_peer, found
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
-from sctpinspect.tables.tsns import steps
+from sctpinspect.tables.steps import steps
 
 
 @rule(

@@ -12,7 +12,7 @@ from sctpinspect.rules.queries import (
     with_moved_numbers,
 )
 from sctpinspect.tables.associations import ENDPOINT, is_type
-from sctpinspect.tables.tsns import steps
+from sctpinspect.tables.steps import steps
 
 
 @rule("rfc9260/3.3.4/sack-length-matches-counts", level=Level.MUST, cites=["RFC 9260 §3.3.4"])

@@ -6,7 +6,7 @@ from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, View, rule
 from sctpinspect.rules.queries import USER_DATA, WHOLE, found
 from sctpinspect.tables.associations import is_type
-from sctpinspect.tables.tsns import steps
+from sctpinspect.tables.steps import steps
 
 
 def _alone(t: View, type: ChunkType) -> Judgement:

@@ -17,7 +17,7 @@ from sctpinspect.rules.queries import (
     with_moved_numbers,
 )
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
-from sctpinspect.tables.tsns import steps
+from sctpinspect.tables.steps import steps
 
 QUARTER = 1 << 30
 """TSNs: a quarter of all that there are."""

@@ -7,7 +7,7 @@ from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.answers import AT_RECEIVER, left_out, unmoved, up_to
 from sctpinspect.rules.queries import SECOND, TICKS_NS, found, unanswered
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
-from sctpinspect.tables.tsns import steps
+from sctpinspect.tables.steps import steps
 
 SMALL = 500
 """Bytes of SCTP that fit into the packets of every path: some less than 576."""
