@@ -388,6 +388,15 @@ def test_a_reset_of_ssns_makes_inconclusive():
     assert status(story, "rfc9260/6.5/ssn-increments") is Status.INCONCLUSIVE
 
 
+def test_where_tsns_were_reset_they_tell_no_order_of_calls():
+    story = CAPTURES["one_to_one"]()
+    bundle = next(packet for packet in story.packets if len(packet.chunks) == 3)
+    patched = patch(story, patch(story, bundle, PAYLOAD, b"two", 1), PAYLOAD, b"one", 2)
+    assert "rfc6458/3.1.4/snd-order-per-stream" in broken(story)
+    insert(story, patched, b.chunk(T.RE_CONFIG, b.parameter(15, bytes(4))))
+    assert status(story, "rfc6458/3.1.4/snd-order-per-stream") is Status.INCONCLUSIVE
+
+
 @innocent("multihoming")
 def an_auth_chunk_before_cookie_echo(story):
     change(story, find(story, T.COOKIE_ECHO), chunks=[b.chunk(T.AUTH, bytes(24)), b.cookie_echo(COOKIE)])
