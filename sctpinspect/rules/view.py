@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from sctpinspect.journal import RECORDING_ENDED
+from sctpinspect.journal import RECORDING_ENDED, STALLED
 from sctpinspect.rules.messages import received_messages, sent_messages
 from sctpinspect.tables import Tables
 from sctpinspect.tables.completeness import is_whole
@@ -26,6 +26,8 @@ PACKET_COLUMNS = {
 }
 """Columns that `chunks` has in a view beside its own, and the columns of `packets` that they are."""
 
+MOST_STALLS = 50
+
 
 @dataclass(frozen=True)
 class View:
@@ -33,6 +35,7 @@ class View:
 
     sent_messages, received_messages: calls beside what they sent or received (see `rules.messages`).
     end_ns: when the capture ended: at its last packet or, if the sandbox recorded it, when that says so.
+    stalls: the longest times in which the machine ran nothing, each by its begin and length in ns.
     is_whole: whether it has all that its hosts ever sent, so that what is not there was not sent.
     """
 
@@ -57,6 +60,7 @@ class View:
     received_messages: pl.LazyFrame
     recipe: dict[str, Any]
     end_ns: int
+    stalls: tuple[tuple[int, int], ...]
     is_whole: bool
 
 
@@ -86,5 +90,13 @@ def view(tables: Tables[pl.DataFrame]) -> View:
         received_messages=received.lazy(),
         recipe=tables.recipe,
         end_ns=int(ends.max() or 0),
+        stalls=_stalls(tables.events),
         is_whole=is_whole(tables.interfaces, packets, tables.events, tables.recipe, tables.defects),
     )
+
+
+def _stalls(events: pl.DataFrame) -> tuple[tuple[int, int], ...]:
+    """The longest `MOST_STALLS` of those told."""
+    lengths = pl.col("text").str.extract(r"^nothing ran for (\d{1,6}) ms$").cast(pl.Int64) * 1_000_000
+    told = events.filter(name=STALLED).select(pl.col("time_ns") - lengths, length=lengths).drop_nulls()
+    return tuple(told.sort("length", descending=True).head(MOST_STALLS).iter_rows())

@@ -28,6 +28,7 @@ class Story:
 
     packets: list[b.Packet] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     clock: int = b.START_NS
     recipe: dict[str, Any] = field(
         default_factory=lambda: {
@@ -71,7 +72,7 @@ class Story:
 
     def bytes(self) -> bytes:
         """The capture file."""
-        entries: list[Call | Event] = sorted(self.calls, key=lambda call: call.start_ns)
+        entries: list[Call | Event] = [*sorted(self.calls, key=lambda call: call.start_ns), *self.events]
         if self.linger_ns:
             last_ns = max([packet.time_ns for packet in self.packets] or [self.clock])
             entries.append(Event(last_ns + self.linger_ns, "wire", RECORDING_ENDED, ""))

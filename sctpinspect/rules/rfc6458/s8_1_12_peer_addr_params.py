@@ -5,7 +5,7 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import argument, number, of_associations, settings, succeeded
-from sctpinspect.rules.queries import MILLISECOND, PATH, TICKS_NS, TIMER_SLACK, found
+from sctpinspect.rules.queries import MILLISECOND, PATH, TICKS_NS, TIMER_SLACK, awake, found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
 RTO_MS = {"rto_min": 1000, "rto_max": 60_000}
@@ -29,7 +29,8 @@ def hb_interval_option(t: View) -> Judgement:
     for longer than the latest time. Only captures of the sandbox without drops are judged.
     Known exceptions: addresses not confirmed yet are probed sooner, and so are those that failed or may have
     (RFC 7829): spacing counts from an answered HEARTBEAT, of sides that retransmit nothing. Any packet to the
-    address counts as activity, but for HEARTBEAT ACK. Where the option is set again later nothing is judged.
+    address counts as activity, but for HEARTBEAT ACK. A time in which the machine ran nothing, as the sandbox
+    tells it, does not count. Where the option is set again later nothing is judged.
     References: RFC 6458 §8.1.12; RFC 9260 §8.3.
     """
     limits = _limits(t)
@@ -86,6 +87,7 @@ def _pauses(t: View) -> pl.LazyFrame:
     confirmed = t.paths.select(*PATH, "confirmed_ns").drop_nulls()
     answers = t.chunks.group_by("packet").agg(is_answer=is_type(ChunkType.HEARTBEAT_ACK).all())
     end = pl.coalesce("closing", "capture_end")
+    following = pl.coalesce(pl.col("time_ns").shift(-1).over(PATH), end)
     return (
         t.packets.join(confirmed, on=PATH, maintain_order="left")
         .join(answers, on="packet", maintain_order="left")
@@ -93,7 +95,8 @@ def _pauses(t: View) -> pl.LazyFrame:
         .join(lives, on="association", maintain_order="left")
         .join(capture_end, how="cross", maintain_order="left")
         .filter(pl.col("time_ns").is_between(pl.max_horizontal("confirmed_ns", "established_ns"), end))
-        .with_columns(pause=pl.coalesce(pl.col("time_ns").shift(-1).over(PATH), end) - pl.col("time_ns"))
+        .with_columns(following=following)
+        .with_columns(pause=awake(t, pl.col("following")) - awake(t, pl.col("time_ns")))
     )
 
 
