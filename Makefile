@@ -1,12 +1,14 @@
 # make capture    run a scenario on a real kernel, record it, print the verdict (ARGS="..." goes to the command)
 # make test       style, types and tests (ARGS="..." goes to pytest)
+# make test-all   the tests, with all scenarios in all variants run anew
+# make captures   record all scenarios in all variants anew, with the verdicts expected (ARGS: only these)
 # make bench      measure how fast captures are read, beside other programs (ARGS=--quick: small ones, no kernel)
 # All set up what they need, once. It is done again when one of the files it depends on has changed.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: capture test bench lint lock clean
+.PHONY: capture captures test test-all bench lint lock clean
 
 capture: .venv/.ready
 	$(BIN)/python -m sctpinspect capture $(ARGS)
@@ -14,6 +16,12 @@ capture: .venv/.ready
 test: lint .venv/.tools
 	$(BIN)/python -m sctpinspect.tables.prepare
 	$(BIN)/python -m pytest $(ARGS)
+
+test-all:
+	$(MAKE) test ARGS="--all-scenarios $(ARGS)"
+
+captures: .venv/.tools
+	$(BIN)/python tests/expectations.py $(ARGS)
 
 bench: .venv/.tools
 	$(BIN)/python benchmarks/decode.py $(ARGS)
