@@ -1,5 +1,7 @@
 # make capture    run a scenario on a real kernel, record it, print the verdict (ARGS="..." goes to the command)
 # make test       style, types and tests (ARGS="..." goes to pytest)
+# make test-all   the tests, with all scenarios in all variants run anew
+# make captures   record all scenarios in all variants anew, with the verdicts expected (ARGS: only these)
 # make bench      measure how fast captures are read, beside other programs (ARGS=--quick: small ones, no kernel;
 #                 ARGS=--large: of 2 to 12 GB, which takes hours and 60 GB of disk)
 # make fuzz       look for bytes that break the decoder, guided by coverage (ARGS="--seconds 3600")
@@ -8,7 +10,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: capture test bench fuzz lint lock clean
+.PHONY: capture captures test test-all bench fuzz lint lock clean
 
 capture: .venv/.ready
 	$(BIN)/python -m sctpinspect capture $(ARGS)
@@ -21,6 +23,12 @@ else
 	$(BIN)/python -m pytest -m kernel
 	$(BIN)/python -m pytest -m "not kernel" --numprocesses auto
 endif
+
+test-all:
+	$(MAKE) test ARGS="--all-scenarios $(ARGS)"
+
+captures: .venv/.tools
+	$(BIN)/python tests/expectations.py $(ARGS)
 
 bench: .venv/.tools
 	$(BIN)/python benchmarks/decode.py $(ARGS)

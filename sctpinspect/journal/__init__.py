@@ -7,23 +7,27 @@ notifications) are in `sctpinspect.journal.structures`.
 from sctpinspect.journal.digest import digest
 from sctpinspect.journal.entry import (
     RECORDING_ENDED,
+    STALLED,
     Call,
     Event,
     from_fields,
     from_line,
     message,
+    stall,
     to_fields,
     to_line,
 )
 
 __all__ = [
     "RECORDING_ENDED",
+    "STALLED",
     "Call",
     "Event",
     "digest",
     "from_fields",
     "from_line",
     "message",
+    "stall",
     "to_fields",
     "to_line",
 ]

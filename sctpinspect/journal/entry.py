@@ -15,6 +15,9 @@ IDENTIFIER = "sctpinspect"
 RECORDING_ENDED = "recording_ended"
 """Name of the event that ends a recording: up to it, what is not there was not sent."""
 
+STALLED = "stalled"
+"""Name of the event that ends a time in which the machine ran nothing; its text is that of `stall`."""
+
 
 class Call(NamedTuple):
     """One call of the socket API.
@@ -46,6 +49,11 @@ class Event(NamedTuple):
     host: str
     name: str
     text: str
+
+
+def stall(since_ns: int, until_ns: int) -> Event:
+    """The event that tells of a stall."""
+    return Event(until_ns, "wire", STALLED, f"nothing ran for {(until_ns - since_ns) // 1_000_000} ms")
 
 
 def to_line(entry: Call | Event) -> str:

@@ -1,7 +1,8 @@
 """The recording process: whole ring blocks go to a file while a run lasts, and nothing in them is looked at.
 
 The spool is a folder: `packets.blocks`, the ring's blocks one after another, and at the end `drops.json`,
-the kernel's counters. Runs in the guest, with the standard library only.
+the kernel's counters; and `stalls.journal`, if the machine stood still for a while. Runs in the guest, with
+the standard library only.
 """
 
 import errno
@@ -15,10 +16,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
+from sctpinspect.journal import Event, stall, to_line
 from sctpinspect.protocol.errors import EnvironmentLacks
 from sctpinspect.recorder.ring import BLOCKS, Ring
 
-PACKETS, DROPS = "packets.blocks", "drops.json"
+PACKETS, DROPS, STALLS = "packets.blocks", "drops.json", "stalls.journal"
+TICK_MS = 50  # the recorder wakes at least so often
+STALL_NS = 150_000_000  # if it did not for so long, though it comes before all others, nothing ran
 
 _UP = b"\n"
 
@@ -93,7 +97,12 @@ def record(folder: Path, stop: int, tell: int, *, outgoing: bool = False, blocks
         waiting = select.poll()
         waiting.register(ring, select.POLLIN)
         waiting.register(stop, select.POLLIN)
-        while all(descriptor != stop for descriptor, _ in waiting.poll()):
+        last_ns = time.time_ns()
+        while all(descriptor != stop for descriptor, _ in waiting.poll(TICK_MS)):
+            now_ns = time.time_ns()
+            if now_ns - last_ns > STALL_NS:
+                _note(folder, stall(last_ns, now_ns))
+            last_ns = now_ns
             while block := ring.read(0):
                 _append(spool.fileno(), block)
         end_ns = time.time_ns()
@@ -103,6 +112,11 @@ def record(folder: Path, stop: int, tell: int, *, outgoing: bool = False, blocks
     unfinished = folder / f"{DROPS}.unfinished"
     unfinished.write_text(json.dumps(counters))
     unfinished.replace(folder / DROPS)
+
+
+def _note(folder: Path, event: Event) -> None:
+    with open(folder / STALLS, "a") as file:
+        file.write(to_line(event) + "\n")
 
 
 def _append(spool: int, block: memoryview) -> None:

@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.protocol import ChunkType
-from sctpinspect.rules.queries import PATH
+from sctpinspect.rules.queries import PATH, awake
 from sctpinspect.rules.view import View
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
@@ -47,5 +47,6 @@ def pauses_of_paths(t: View) -> pl.LazyFrame:
         .join(lives, on="association", maintain_order="left")
         .join(capture_end, how="cross", maintain_order="left")
         .filter(pl.col("time_ns").is_between(pl.max_horizontal("confirmed_ns", "established_ns"), end))
-        .with_columns(pause=pl.coalesce(pl.col("time_ns").shift(-1).over(PATH), end) - pl.col("time_ns"))
+        .with_columns(following=pl.coalesce(pl.col("time_ns").shift(-1).over(PATH), end))
+        .with_columns(pause=awake(t, pl.col("following")) - awake(t, pl.col("time_ns")))
     )

@@ -195,6 +195,15 @@ def goes_on(t: View, asked_ns: pl.Expr) -> pl.Expr:
     return t.end_ns - asked_ns >= PATIENCE_NS
 
 
+def awake(t: View, time_ns: pl.Expr) -> pl.Expr:
+    """The time on a clock that stands while the machine does: what comes too late by it is late.
+
+    Nothing is too early by it: a timer that ends during a stall is due right after it.
+    """
+    stood = [(time_ns - since).clip(0, length) for since, length in t.stalls]
+    return time_ns - pl.sum_horizontal(stood) if stood else time_ns
+
+
 def too_short(questions: pl.LazyFrame) -> pl.LazyFrame:
     """`association` and `reason` of questions that the capture ends too early for."""
     return questions.select("association", reason=pl.lit("the capture ends before an answer is due")).unique()
@@ -241,7 +250,7 @@ def acknowledged(t: View) -> pl.LazyFrame:
         data.filter(fits.fill_null(True))
         .join(acked, on="acked_frame", maintain_order="left")
         .join(arrived, on="packet", maintain_order="left")
-        .with_columns(waited=pl.col("acked_ns") - pl.col("arrived_ns"))
+        .with_columns(waited=awake(t, pl.col("acked_ns")) - awake(t, pl.col("arrived_ns")))
     )
 
 

@@ -33,7 +33,7 @@ def rule(
     def declare(check: Check) -> Check:
         if id in _declared:
             raise ValueError(f"two rules are called {id}")
-        wanted = (*to_fail, Need.JOURNAL) if document == "rfc6458" else tuple(to_fail)
+        wanted = tuple(to_fail) if document == "rfc9260" else (*to_fail, Need.JOURNAL)
         _declared[id] = Rule(id, check, level, tuple(cites), since or origin, until, tuple(needs), wanted)
         return check
 

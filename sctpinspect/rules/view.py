@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from sctpinspect.journal import STALLED
 from sctpinspect.rules.messages import received_messages, sent_messages
 from sctpinspect.tables import Tables
 from sctpinspect.tables.schema import TABLES
@@ -27,6 +28,8 @@ PACKET_COLUMNS = {
 }
 """Columns that `chunks` has in a view beside its own, and the columns of `packets` that they are."""
 
+MOST_STALLS = 50
+
 
 @dataclass(frozen=True)
 class View:
@@ -35,6 +38,7 @@ class View:
     acks, arrivals, transmissions, unclear: what receivers and senders of DATA knew (see `rules.progress`).
     sent_messages, received_messages: calls beside what they sent or received (see `rules.messages`).
     end_ns: when the capture ended, as in `Tables`.
+    stalls: the longest times in which the machine ran nothing, each by its begin and length in ns.
     is_whole: whether it has all that its hosts ever sent, so that what is not there was not sent.
     """
 
@@ -64,12 +68,15 @@ class View:
     received_messages: pl.LazyFrame
     recipe: dict[str, Any]
     end_ns: int
+    stalls: tuple[tuple[int, int], ...]
     is_whole: bool
 
 
 def view(tables: Tables[pl.DataFrame]) -> View:
     """The view of the tables of a capture."""
-    from sctpinspect.rules.progress import progress  # with Numba, which rules that are only listed do not need
+    from sctpinspect.rules.progress import (
+        progress,  # with Numba, which rules that are only listed do not need
+    )
 
     frames = {name: getattr(tables, name) for name in TABLES if name != "interfaces"}
     packets = frames["packets"].filter(~pl.col("is_copy").fill_null(False))
@@ -94,5 +101,13 @@ def view(tables: Tables[pl.DataFrame]) -> View:
         received_messages=received.lazy(),
         recipe=tables.recipe,
         end_ns=tables.end_ns,
+        stalls=_stalls(tables.events),
         is_whole=is_whole(tables.interfaces, packets, tables.events, tables.recipe, tables.defects),
     )
+
+
+def _stalls(events: pl.DataFrame) -> tuple[tuple[int, int], ...]:
+    """The longest `MOST_STALLS` of those told."""
+    lengths = pl.col("text").str.extract(r"^nothing ran for (\d{1,6}) ms$").cast(pl.Int64) * 1_000_000
+    told = events.filter(name=STALLED).select(pl.col("time_ns") - lengths, length=lengths).drop_nulls()
+    return tuple(told.sort("length", descending=True).head(MOST_STALLS).iter_rows())

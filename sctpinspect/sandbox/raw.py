@@ -12,6 +12,7 @@ import threading
 import time
 
 ETH_P_ALL, ETH_P_IP, ETH_P_ARP, ETH_P_IPV6 = 0x0003, 0x0800, 0x0806, 0x86DD
+_SCTP = 132
 _ICMPV6, _NEIGHBOUR_SOLICITATION, _NEIGHBOUR_ADVERTISEMENT = 58, 135, 136
 
 
@@ -46,6 +47,10 @@ class RawPath:
         """Send an IPv4 or IPv6 packet to the other end (by broadcast until its MAC address is known)."""
         kind = ETH_P_IPV6 if packet[0] >> 4 == 6 else ETH_P_IP
         self._socket.send(self._peer_mac + self._mac + struct.pack("!H", kind) + packet)
+
+    def answer(self, packet: bytes, tag: int, *chunks: bytes) -> None:
+        """Send chunks in one packet to where an SCTP packet came from, with this verification tag."""
+        self.send(sctp_answer(packet, tag, b"".join(chunks)))
 
     def receive(self, limit_s: float = 10.0) -> bytes:
         """The next IP packet for one of the path's addresses. Raises TimeoutError after `limit_s` seconds."""
@@ -96,6 +101,30 @@ class RawPath:
             body = body[:2] + struct.pack("!H", internet_checksum(pseudo_header + body)) + body[4:]
             header = struct.pack("!IHBB", 6 << 28, len(body), _ICMPV6, 255) + target + sender
             self.send(header + body)
+
+
+def sctp_answer(packet: bytes, tag: int, chunks: bytes) -> bytes:
+    """An IP packet with these chunks from the receiver of an SCTP packet (no IP options) to its sender."""
+    is_ipv6 = packet[0] >> 4 == 6
+    source_port, destination_port = struct.unpack_from("!HH", packet, 40 if is_ipv6 else 20)
+    ports_and_tag = struct.pack("!HHI", destination_port, source_port, tag)
+    checksum = struct.pack("<I", crc32c(ports_and_tag + bytes(4) + chunks))
+    sctp = ports_and_tag + checksum + chunks
+    if is_ipv6:
+        return struct.pack("!IHBB", 6 << 28, len(sctp), _SCTP, 64) + packet[24:40] + packet[8:24] + sctp
+    fields = struct.pack("!BBHIBBH", 0x45, 0, 20 + len(sctp), 0, 64, _SCTP, 0)
+    header = fields + packet[16:20] + packet[12:16]
+    return header[:10] + struct.pack("!H", internet_checksum(header)) + header[12:] + sctp
+
+
+def crc32c(data: bytes) -> int:
+    """The checksum of SCTP packets (RFC 9260 Appendix A)."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0x82F63B78 * (crc & 1)
+    return crc ^ 0xFFFFFFFF
 
 
 def internet_checksum(data: bytes) -> int:

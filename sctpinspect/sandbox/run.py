@@ -171,7 +171,10 @@ def explain(error: BaseException, module: ModuleType) -> str:
     if not isinstance(error, OSError | BarrierBroken | SctpInspectError):
         return "".join(traceback.format_exception(error)).strip()
     frames = traceback.extract_tb(error.__traceback__)
-    where = [f"line {frame.lineno}, {frame.line}" for frame in frames if frame.filename == module.__file__]
+    folder = os.path.dirname(module.__file__ or "")
+    where = [
+        f"line {frame.lineno}, {frame.line}" for frame in frames if os.path.dirname(frame.filename) == folder
+    ]
     what, remedy = str(error), None
     if isinstance(error, OSError) and error.strerror:
         what, remedy = error.strerror, REMEDIES.get(error.errno or 0)

@@ -8,8 +8,8 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.tables.acknowledgements import rows_of
 from sctpinspect.tables.associations import ENDPOINT, is_type
-from sctpinspect.tables.model import Tables
 from sctpinspect.tables.loops import NONE, Flags, Integers
+from sctpinspect.tables.model import Tables
 from sctpinspect.tables.tsns import Sent, array, numbers, sent, steps_from
 
 LAST_NS = np.iinfo(np.int64).max

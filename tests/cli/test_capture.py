@@ -192,6 +192,26 @@ def test_several_captures_go_to_no_file(run, tmp_path):
     assert not (tmp_path / "one.pcapng").exists()
 
 
+def test_all_scenarios_run_in_all_variants_in_one_kernel(run, monkeypatch, good, tmp_path):
+    from sctpinspect import scenarios
+    from sctpinspect.sandbox import record as sandbox
+
+    asked = []
+
+    def record_all(runs, *_):
+        asked.append([(each.name, each.variant) for each in runs])
+        failed = {each.out: SctpInspectError(f"{each.scenario} broke") for each in runs[1:]}
+        runs[0].out.parent.mkdir(parents=True)
+        runs[0].out.write_bytes(good.read_bytes())
+        return failed
+
+    monkeypatch.setattr(sandbox, "record_all", record_all)
+    status, out, _ = run("capture", "--all", "--out", "all")
+    assert asked == [scenarios.all_variants()] and len(asked[0]) > len(scenarios.names())
+    assert status == 3 and out.endswith(f"{len(asked[0])} captures: 1 PASS, {len(asked[0]) - 1} failed\n")
+    assert run("capture", "--all", "sample/multihoming").status == 2
+
+
 def test_a_scenario_that_cannot_be_loaded_is_told_and_hides_no_other(run, monkeypatch):
     from sctpinspect import scenarios
 

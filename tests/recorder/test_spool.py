@@ -6,12 +6,14 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from sctpinspect.journal import STALLED, from_line
 from sctpinspect.protocol.errors import EnvironmentLacks
 from sctpinspect.recorder import spool
 from sctpinspect.recorder.ring import blocks, frames, is_whole
@@ -47,12 +49,31 @@ def test_what_passes_during_the_body_is_in_the_spool(namespace, tmp_path):
     counters = json.loads((tmp_path / "drops.json").read_text())
     assert before < counters.pop("end_ns") < time.time_ns()
     assert counters == {"packets": 5000, "drops": 0, "freezes": 0}
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["drops.json", "packets.blocks"]
+    made = {file.name for file in tmp_path.iterdir()}
+    assert made - {spool.STALLS} == {"drops.json", "packets.blocks"}  # this machine may be busy
 
 
 def test_outgoing_frames_are_taken_where_links_are_impaired(namespace, tmp_path):
     namespace.submit(_record, tmp_path, True).result()
     assert sorted(recorded(tmp_path)) == sorted([*range(5000), *range(5000)])
+
+
+def _record_and_stand_still(folder: Path) -> None:
+    with spool.recording(folder):
+        (recorder,) = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+        os.kill(int(recorder), signal.SIGSTOP)
+        time.sleep(0.4)
+        os.kill(int(recorder), signal.SIGCONT)
+        time.sleep(0.2)
+
+
+def test_a_time_in_which_nothing_ran_is_told(namespace, tmp_path):
+    before = time.time_ns()
+    namespace.submit(_record_and_stand_still, tmp_path).result()
+    told = [from_line(line) for line in (tmp_path / spool.STALLS).read_text().splitlines()]
+    lengths = [int(event.text.removeprefix("nothing ran for ").removesuffix(" ms")) for event in told]
+    assert {event.name for event in told} == {STALLED} and max(lengths) >= 350
+    assert all(before < event.time_ns < time.time_ns() for event in told)
 
 
 def _record_and_fail(folder: Path) -> None:

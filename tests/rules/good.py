@@ -28,6 +28,7 @@ class Story:
 
     packets: list[b.Packet] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     clock: int = b.START_NS
     recipe: dict[str, Any] = field(
         default_factory=lambda: {
@@ -72,7 +73,7 @@ class Story:
 
     def bytes(self) -> bytes:
         """The capture file."""
-        entries: list[Call | Event] = sorted(self.calls, key=lambda call: call.start_ns)
+        entries: list[Call | Event] = [*sorted(self.calls, key=lambda call: call.start_ns), *self.events]
         if self.linger_ns:
             last_ns = max([packet.time_ns for packet in self.packets] or [self.clock])
             entries.append(Event(last_ns + self.linger_ns, "wire", RECORDING_ENDED, ""))
@@ -548,6 +549,49 @@ def configured() -> Story:
     return story
 
 
+def changed() -> Story:
+    """Streams are reset and added, all starts again; the peer closes with unread data, one send fails."""
+    story = Story()
+    extensions = b.parameter(ParameterType.SUPPORTED_EXTENSIONS, bytes([ChunkType.RE_CONFIG]))
+    client = Side("a", 21, HOSTS["a"][:1], 8301, 0xA8, 50, [extensions], streams=(10, 10))
+    server = Side("b", 21, HOSTS["b"][:1], 9300, 0xB8, 90, [extensions], streams=(10, 10))
+    association = Association(story, (client, server))
+    story.calls_only("b", 21, "socket", family="AF_INET", type="SOCK_SEQPACKET")
+    story.calls_only("b", 21, "bind", 9300, address=server.addresses[0], port=9300)
+    story.calls_only("b", 21, "listen", 9300, backlog=5)
+    story.calls_only("a", 21, "socket", family="AF_INET", type="SOCK_STREAM")
+    with story.call("a", 21, "connect", 8301, address=server.addresses[0], port=9300):
+        association.set_up()
+    requests = [
+        ("SCTP_RESET_STREAMS", {"srs_flags": ["SCTP_STREAM_RESET_OUTGOING"]}, 13, u32s(50, 89, 49)),
+        ("SCTP_ADD_STREAMS", {"sas_outstrms": 2, "sas_instrms": 0}, 17, u32s(51, 2 << 16)),
+        ("SCTP_RESET_ASSOC", {}, 15, u32s(52)),
+    ]
+    for number, (option, value, type, fields) in enumerate(requests):
+        told = {"level": "IPPROTO_SCTP", "option": option, "value": value}
+        with story.call("a", 21, "setsockopt", 8301, **told):
+            association.send(0, b.chunk(ChunkType.RE_CONFIG, b.parameter(type, fields)))
+        done = u32s(50 + number, 1) + (u32s(7000, 6000) if type == 15 else b"")
+        association.send(1, b.chunk(ChunkType.RE_CONFIG, b.parameter(16, done)))
+    client.tsn = 6000
+    with association.sending(0, b"unread"):
+        association.send(0, association.data(0, b"unread"))
+    association.sack(1)
+    with association.sending(0, b"unsent"):
+        pass
+    with story.call("b", 21, "close", 9300):
+        association.send(1, b.abort(b.user_initiated_abort()))
+    failed = {"ssf_data": b"unsent".hex(), "ssf_error": 12}
+    association.notified(0, "SCTP_SEND_FAILED_EVENT", "SCTP_DATA_UNSENT", **failed)
+    story.calls_only("a", 21, "close", 8301)
+    farewell(story)
+    return story
+
+
+def u32s(*numbers: int) -> bytes:
+    return b"".join(number.to_bytes(4, "big") for number in numbers)
+
+
 def late() -> Story:
     """A capture that begins when the association is long established."""
     story = Story(recipe={})
@@ -603,6 +647,7 @@ CAPTURES: dict[str, Callable[[], Story]] = {
     "aborted": aborted,
     "ended": ended,
     "configured": configured,
+    "changed": changed,
     "late": late,
     "encapsulated": encapsulated,
 }

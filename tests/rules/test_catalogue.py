@@ -84,7 +84,7 @@ def test_text_names_every_citation(rule):
 
 def test_level_and_edition_are_known(rule):
     assert rule.level in Level
-    assert rule.since in EDITIONS or rule.since in ("RFC 6458", "RFC 6951")
+    assert rule.since in (*EDITIONS, "RFC 6458", "RFC 6525", "RFC 6951")
     assert rule.until is None or rule.until in EDITIONS
 
 

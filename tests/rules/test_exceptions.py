@@ -29,6 +29,7 @@ from rules.good import CAPTURES, COOKIE, HOSTS, Story, given, late
 from rules.verdicts import broken, verdict
 
 from sctpinspect.decode import decode
+from sctpinspect.journal import STALLED, Event
 from sctpinspect.protocol import ChunkType, DataFlag, ParameterType
 from sctpinspect.rules import Status
 from sctpinspect.rules.engine import verify
@@ -386,6 +387,27 @@ def test_a_reset_of_ssns_makes_inconclusive():
     story = late()
     ssns_moved_by_a_reset(story)
     assert status(story, "rfc9260/6.5/ssn-increments") is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("told", "is_late"), [("nothing ran for 700 ms", False), ("a nap of 700 ms", True)])
+def test_a_time_in_which_the_machine_ran_nothing_makes_nothing_late(told, is_late):
+    story = CAPTURES["one_to_one"]()
+    ack = find(story, T.SACK)
+    delay(story, ack, 800)
+    after = find(story, T.SACK)
+    rule = "rfc9260/6.2/sack-delay-limit"
+    assert rule in broken(story)
+    story.events.append(Event(after.time_ns - 1000, "wire", STALLED, told))
+    assert (rule in broken(story)) is is_late
+
+
+def test_where_tsns_were_reset_they_tell_no_order_of_calls():
+    story = CAPTURES["one_to_one"]()
+    bundle = next(packet for packet in story.packets if len(packet.chunks) == 3)
+    patched = patch(story, patch(story, bundle, PAYLOAD, b"two", 1), PAYLOAD, b"one", 2)
+    assert "rfc6458/3.1.4/snd-order-per-stream" in broken(story)
+    insert(story, patched, b.chunk(T.RE_CONFIG, b.parameter(15, bytes(4))))
+    assert status(story, "rfc6458/3.1.4/snd-order-per-stream") is Status.INCONCLUSIVE
 
 
 @innocent("multihoming")

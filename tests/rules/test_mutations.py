@@ -461,6 +461,37 @@ def _(story):
     return find(story, T.INIT)
 
 
+@alteration("rfc6458/6.1.4/notify-send-failed", "changed")
+def told_to_be_unsent_and_was_sent(story):
+    told = call(story, "sctp_recvmsg", host="a")
+    notified = {**told.result["notification"], "ssf_data": b"unread".hex()}
+    return result(story, told, notification=notified)
+
+
+@alteration("rfc6458/6.1.4/notify-send-failed", "changed")
+def told_to_be_sent_and_was_not(story):
+    told = call(story, "sctp_recvmsg", host="a")
+    return result(story, told, notification={**told.result["notification"], "state": "SCTP_DATA_SENT"})
+
+
+@alteration("rfc6525/6.3.2/reset-streams", "changed")
+def another_direction_is_reset(story):
+    option = call(story, "setsockopt", 0)
+    value = {"srs_flags": ["SCTP_STREAM_RESET_INCOMING"]}
+    return argue(story, option, value=value)
+
+
+@alteration("rfc6525/6.3.3/reset-assoc", "changed")
+def nothing_asks_for_the_reset(story):
+    remove(story, find(story, T.RE_CONFIG, 4), find(story, T.RE_CONFIG, 5))
+    return call(story, "setsockopt", 2)
+
+
+@alteration("rfc6525/6.3.4/add-streams", "changed")
+def streams_of_the_other_direction_are_asked_for(story):
+    return argue(story, call(story, "setsockopt", 1), value={"sas_outstrms": 0, "sas_instrms": 2})
+
+
 @alteration("rfc6458/8.1.1/rtoinfo-initial", "aborted", "rfc9260/6.3.1/rto-initial")
 def _(story):
     first = find(story, T.INIT)

@@ -98,22 +98,28 @@ def snd_order_per_stream(t: View) -> Judgement:
     What it checks: that of two ordered messages of a stream the one sent first has the lower TSN.
     Why it matters: that is what a stream promises.
     What the capture must contain: the journal of the sender and two ordered messages on a stream.
-    Known exceptions: calls that overlap in time (threads) have no order.
+    Known exceptions: calls that overlap in time (threads) have no order; an association whose TSNs were reset
+    (RFC 6525) is not judged.
     References: RFC 6458 §3.1.4; RFC 6458 §4.1.8; RFC 9260 §6.5.
     """
     stream = [*ENDPOINT, "stream"]
+    reset = (
+        t.changes.filter(pl.col("kind").cast(pl.String) == "ssns_and_tsns_reset")
+        .select("association", reason=pl.lit("its TSNs were reset"))
+        .unique()
+    )
     subjects = (
         t.sent_messages.filter(
             pl.col("call").is_not_null() & pl.col("message").is_not_null() & ~pl.col("unordered")
         )
+        .join(reset, on="association", how="anti", maintain_order="left")
         .sort(steps(pl.col("first_tsn").first().over(ENDPOINT), pl.col("first_tsn")))
         .with_columns(latest=pl.col("start_ns").cum_max().shift(1).over(stream))
         .filter(pl.col("latest").is_not_null())
     )
     violations = subjects.filter(pl.col("end_ns") <= pl.col("latest"))
-    return Judgement(
-        subjects, found(violations, "the order of the calls", "behind a message that was sent later")
-    )
+    actual = "behind a message that was sent later"
+    return Judgement(subjects, found(violations, "the order of the calls", actual), reset)
 
 
 @rule("rfc6458/3.1.4/clock-alignment", level=Level.MUST, cites=BOTH)

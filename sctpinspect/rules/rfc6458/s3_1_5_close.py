@@ -13,7 +13,7 @@ from sctpinspect.rules.calls import (
     result,
     succeeded,
 )
-from sctpinspect.rules.queries import found
+from sctpinspect.rules.queries import either, found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
 
@@ -28,20 +28,23 @@ def close_graceful(t: View) -> Judgement:
     """close() ends the associations of the socket with SHUTDOWN.
 
     What it checks: that after close() the side sends SHUTDOWN, or SHUTDOWN ACK where the peer was first, and
-    no ABORT before it.
+    no ABORT before it; of a side that may have to send ABORT, that it sends one of these.
     Why it matters: only so all data still on its way is delivered.
     What the capture must contain: the journal, and the end of the association; that nothing is sent can be
     told only in a whole recording of the sandbox without impairment.
     Known exceptions: with SO_LINGER or SCTP_ABORT, with data that was received and not read (Linux then
-    aborts), with own data that was never acknowledged (the peer may be gone), after the peer's SHUTDOWN or
-    ABORT, nothing is judged.
+    aborts) and with own data that was never acknowledged (the peer may be gone) ABORT is right too, and
+    silence is not judged; after the peer's SHUTDOWN or ABORT nothing is.
     References: RFC 6458 §3.1.5; RFC 6458 §4.1.6; RFC 9260 §9.2.
     """
-    subjects = ending(t, succeeded(t, "close")).join(
-        left_over(t), on=ENDPOINT, how="anti", maintain_order="left"
+    closes = ending(t, succeeded(t, "close"))
+    forced = closes.join(left_over(t), on=ENDPOINT, how="semi", maintain_order="left")
+    free = closes.join(left_over(t), on=ENDPOINT, how="anti", maintain_order="left")
+    violations = free.filter(pl.col("said").is_in(["ABORT", "nothing"]))
+    return Judgement(
+        either(free, forced.filter(pl.col("said") != "nothing")),
+        found(violations, "SHUTDOWN", pl.format("{} after close()", "said")),
     )
-    violations = subjects.filter(pl.col("said").is_in(["ABORT", "nothing"]))
-    return Judgement(subjects, found(violations, "SHUTDOWN", pl.format("{} after close()", "said")))
 
 
 @rule(

@@ -29,7 +29,8 @@ def hb_interval_option(t: View) -> Judgement:
     for longer than the latest time. Only captures of the sandbox without drops are judged.
     Known exceptions: addresses not confirmed yet are probed sooner, and so are those that failed or may have
     (RFC 7829): spacing counts from an answered HEARTBEAT, of sides that retransmit nothing. Any packet to the
-    address counts as activity, but for HEARTBEAT ACK. Where the option is set again later nothing is judged.
+    address counts as activity, but for HEARTBEAT ACK. A time in which the machine ran nothing, as the sandbox
+    tells it, does not count. Where the option is set again later nothing is judged.
     References: RFC 6458 §8.1.12; RFC 9260 §8.3.
     """
     limits = _limits(t)

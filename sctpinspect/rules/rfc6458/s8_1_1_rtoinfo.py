@@ -5,7 +5,7 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import argument, number, settings
-from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, found
+from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, awake, found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
 
@@ -37,6 +37,7 @@ def rtoinfo_initial(t: View) -> Judgement:
         .with_columns(
             attempt=pl.int_range(pl.len()).over(*ENDPOINT, "type"),
             waited=pl.col("time_ns").diff().over(*ENDPOINT, "type"),
+            awake=awake(t, pl.col("time_ns")).diff().over(*ENDPOINT, "type"),
         )
     )
     subjects = (
@@ -44,8 +45,8 @@ def rtoinfo_initial(t: View) -> Judgement:
         .join(initial.filter(pl.col("initial_ms") > 0), on=ENDPOINT, maintain_order="left")
         .with_columns(initial=pl.col("initial_ms") * MILLISECOND)
     )
-    right = pl.col("waited").is_between(
-        pl.col("initial") - TICKS_NS, (pl.col("initial") * TIMER_SLACK).cast(pl.Int64) + TICKS_NS
+    right = (pl.col("waited") >= pl.col("initial") - TICKS_NS) & (
+        pl.col("awake") <= (pl.col("initial") * TIMER_SLACK).cast(pl.Int64) + TICKS_NS
     )
     expected = pl.format("{} after {} ms", "type_name", "initial_ms")
     actual = pl.format("after {} ms", pl.col("waited") // MILLISECOND)

@@ -12,14 +12,26 @@ from sctpinspect.journal.linux import SPP_HB_ENABLE
 from sctpinspect.journal.structures import Events, PeerAddrParams, RtoInfo
 from sctpinspect.scenarios.topology import Topology
 
-# variants are named SERVERxCLIENT, by the number of addresses of each
+IPV6, MIXED = ("ipv6",), ("ipv4", "ipv6")
+
+# variants are named SERVERxCLIENT, by the number of addresses of each (the default is 2x2); in those that end
+# with `unbound` the client leaves its addresses to the kernel
 TOPOLOGY = Topology(paths=2)
 VARIANTS = {
+    "1x1": Topology(),
     "2x1": Topology(paths=2, addresses={"a": 1}),
     "1x2": Topology(paths=2, addresses={"b": 1}),
-    "ipv6": Topology(paths=2, families=("ipv6",)),
-    "2x1-ipv6": Topology(paths=2, families=("ipv6",), addresses={"a": 1}),
-    "1x2-ipv6": Topology(paths=2, families=("ipv6",), addresses={"b": 1}),
+    "4x4": Topology(paths=4),
+    "unbound": TOPOLOGY,
+    "ipv6": Topology(paths=2, families=IPV6),
+    "1x1-ipv6": Topology(families=IPV6),
+    "2x1-ipv6": Topology(paths=2, families=IPV6, addresses={"a": 1}),
+    "1x2-ipv6": Topology(paths=2, families=IPV6, addresses={"b": 1}),
+    "4x4-ipv6": Topology(paths=4, families=IPV6),
+    "ipv6-unbound": Topology(paths=2, families=IPV6),
+    "2x2-mixed": Topology(families=MIXED),
+    "4x4-mixed": Topology(paths=2, families=MIXED),
+    "4x4-mixed-unbound": Topology(paths=2, families=MIXED),
 }
 
 PORT = 4444
@@ -64,7 +76,8 @@ def client(host):
     host.wait_for("listening")
     with host.one_to_one() as sock:
         prepare(sock)
-        sock.bindx(host.addresses)
+        if not host.variant.endswith("unbound"):
+            sock.bindx(host.addresses)
         sock.connectx(host.peer.addresses, PORT)
         for number in range(MESSAGES):
             sock.sctp_sendmsg(f"DATA {number}".encode())
