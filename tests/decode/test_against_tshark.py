@@ -203,6 +203,10 @@ EXPLAINED = [
         defect="parameter_overruns_chunk",
     ),
     Explained("causes.value", "both: likewise", defect="cause_overruns_chunk"),
+    *(
+        Explained(f"chunk.{column}", "both: likewise of a list", defect="chunk_overruns_packet")
+        for column in ("skipped_streams", "skipped_ssns", "skipped_mids", "skipped_unordered")
+    ),
     Explained(
         "chunk.fsn",
         "both: the FSN of a first fragment is 0 (RFC 8260 §2.1), though no field says so",
