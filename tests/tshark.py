@@ -36,6 +36,13 @@ class Item:
         return next(iter(self.numbers(name)), None)
 
 
+def named(name: str) -> set[int]:
+    """The numbers of a field that have names."""
+    listed = subprocess.run(["tshark", "-G", "values"], capture_output=True, text=True, check=True).stdout
+    lines = (line.split("\t") for line in listed.splitlines())
+    return {int(line[2], 0) for line in lines if line[:2] == ["V", name]}
+
+
 def packets(path: Path) -> Iterator[tuple[int, Item]]:
     """Frame number and packet, for each SCTP packet of a capture that no ICMP message quotes."""
     with tempfile.TemporaryFile() as pdml:
