@@ -154,8 +154,8 @@ def no_reneging(t: View) -> Judgement:
     What the capture must contain: two SACKs with gap ack blocks. A violation counts in a capture of the
     sandbox, elsewhere only where it comes more than a second after the report: sooner it may have been
     overtaken.
-    Known exceptions: a SHUTDOWN, which has no gap ack blocks, takes nothing back. Associations with
-    RE_CONFIG or FORWARD_TSN are left out.
+    Known exceptions: a SHUTDOWN, which has no gap ack blocks, takes nothing back. Associations with RE_CONFIG
+    or FORWARD_TSN are left out.
     References: RFC 9260 §6.2.
     """
     with_gaps = unmoved(t, t.acks).filter(pl.col("gap_block_count") > 0).select(ENDPOINT).unique()

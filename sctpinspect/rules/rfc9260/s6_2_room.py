@@ -20,8 +20,8 @@ from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 def a_rwnd_tracks_buffer(t: View) -> Judgement:
     """The a_rwnd of a SACK leaves out what the program has not read yet.
 
-    What it checks: that a_rwnd is at most that of INIT or INIT ACK, less the messages that a SACK of the
-    side has acknowledged and whose receive began later.
+    What it checks: that a_rwnd is at most that of INIT or INIT ACK, less the messages that a SACK of the side
+    has acknowledged and whose receive began later.
     Why it matters: the peer fills room that there is not, and its DATA is dropped.
     What the capture must contain: the handshake, a SACK, and the journal. A violation counts only in a
     capture of the sandbox without drops.

@@ -18,8 +18,7 @@ from sctpinspect.tables.associations import ENDPOINT, is_type
 def rto_min(t: View) -> Judgement:
     """No time-out comes sooner than RTO.Min after the DATA was sent.
 
-        What it checks: DATA that is sent again because T3-rtx has run out: the earliest outstanding TSN,
-        which no
+    What it checks: DATA that is sent again because T3-rtx has run out: the earliest outstanding TSN, which no
     SACK reports missing. The time since it was sent last is RTO.Min or more.
     Why it matters: a shorter timer retransmits what is only late.
     What the capture must contain: a time-out, and RTO.Min: the journal or the recipe of a sandbox. A

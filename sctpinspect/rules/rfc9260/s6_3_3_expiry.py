@@ -13,7 +13,7 @@ from sctpinspect.tables.associations import ENDPOINT, is_type
 @rule(
     "rfc9260/6.3.3/t3-exponential-backoff",
     level=Level.MUST,
-    cites=["RFC 9260 §6.3.3 (E2)", "RFC 9260 §6.3.1"],
+    cites=["RFC 9260 §6.3.3", "RFC 9260 §6.3.1"],
     to_fail=AT_SENDER,
 )
 def t3_exponential_backoff(t: View) -> Judgement:
@@ -27,7 +27,7 @@ def t3_exponential_backoff(t: View) -> Judgement:
     without drops.
     Known exceptions: timers may be 12 % and two clock ticks late. Where addresses were added or removed, or
     an ICMP message told of a smaller path MTU, nothing is judged.
-    References: RFC 9260 §6.3.3 (E2); RFC 9260 §6.3.1.
+    References: RFC 9260 §6.3.3; RFC 9260 §6.3.1.
     """
     maxima = parameter(t, "rto_max").select(*ENDPOINT, rto_max="least")
     sequence = [*ENDPOINT, "tsn", "from_path"]
@@ -49,7 +49,7 @@ def t3_exponential_backoff(t: View) -> Judgement:
 @rule(
     "rfc9260/6.3.3/timeout-retransmits-earliest",
     level=Level.MUST,
-    cites=["RFC 9260 §6.3.3 (E3)"],
+    cites=["RFC 9260 §6.3.3"],
     to_fail=AT_SENDER,
 )
 def timeout_retransmits_earliest(t: View) -> Judgement:
@@ -62,7 +62,7 @@ def timeout_retransmits_earliest(t: View) -> Judgement:
     violation counts only in a capture of the sandbox without drops.
     Known exceptions: what a time-out before has marked may follow. Associations with RE_CONFIG or FORWARD_TSN
     are left out, and those with several addresses, each of which has its timer.
-    References: RFC 9260 §6.3.3 (E3).
+    References: RFC 9260 §6.3.3.
     """
     single = t.paths.group_by(ENDPOINT).agg(paths=pl.len()).filter(pl.col("paths") == 1)
     again = unmoved(t, t.transmissions.filter("is_retransmission")).join(
@@ -95,8 +95,8 @@ def data_eventually_delivered_or_failed(t: View) -> Judgement:
     Why it matters: the message is never delivered, and nobody is told.
     What the capture must contain: DATA, and RTO.Max: the journal or the recipe of a sandbox. A violation
     counts only in a capture of the sandbox without drops.
-    Known exceptions: an ABORT gives everything up. What was sent later waits for the first. Associations
-    with RE_CONFIG or FORWARD_TSN are left out.
+    Known exceptions: an ABORT gives everything up. What was sent later waits for the first. Associations with
+    RE_CONFIG or FORWARD_TSN are left out.
     References: RFC 9260 §6.3.3; RFC 9260 §8.1.
     """
     data = unmoved(t, t.chunks.filter(is_type(*USER_DATA) & pl.col("association").is_not_null()))

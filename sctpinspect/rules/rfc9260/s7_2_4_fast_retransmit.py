@@ -56,8 +56,8 @@ def fast_retransmit_after_three_misses(t: View) -> Judgement:
     What it checks: that the earliest TSN which is reported missing a third time, and so begins Fast Recovery,
     is sent again within 100 ms after that SACK arrived.
     Why it matters: otherwise nothing goes on before the timer has run out.
-    What the capture must contain: DATA that was missed three times and sent again. A violation counts only
-    in a capture of the sandbox without drops, which knows when SACKs arrived.
+    What the capture must contain: DATA that was missed three times and sent again. A violation counts only in
+    a capture of the sandbox without drops, which knows when SACKs arrived.
     Known exceptions: DATA that had been sent twice by then. In Fast Recovery the window may delay what else
     is missing. Associations with RE_CONFIG or FORWARD_TSN are left out.
     References: RFC 9260 §7.2.4.

@@ -27,8 +27,8 @@ _REPLIES = [
 def silence_after_close(t: View) -> Judgement:
     """After SHUTDOWN COMPLETE or ABORT nothing more is sent in the association.
 
-    What it checks: the side that sent SHUTDOWN COMPLETE or ABORT from then on; its peer half a second
-    after it has arrived.
+    What it checks: the side that sent SHUTDOWN COMPLETE or ABORT from then on; its peer half a second after
+    it has arrived.
     Why it matters: the association does not exist any more; whatever comes is out of the blue.
     What the capture must contain: SHUTDOWN COMPLETE or ABORT. A violation counts only in a capture of the
     sandbox without impairment.
