@@ -86,6 +86,12 @@ class _Cache(caching.FunctionCache):
 
     _impl_class = _Implementation
 
+    def load_overload(self, signature: Any, context: Any) -> Any:
+        # Numba would first load all that compiling needs, which takes longer than the rest of the start;
+        # compiling does so itself.
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(signature, context)
+
     def save_overload(self, signature: Any, result: Any) -> None:
         with suppress(OSError):
             super().save_overload(signature, result)
