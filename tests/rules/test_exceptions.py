@@ -316,14 +316,18 @@ def an_init_comes_late(story, before, **fields):
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_an_init_that_comes_late_changes_no_verdict(number):
+def test_an_init_that_comes_late_breaks_nothing(number):
     """Before the first DATA, and after the end."""
     before, after = CAPTURES["multihoming"](), CAPTURES["multihoming"]()
     an_init_comes_late(after, find(after, [T.DATA, T.INIT][number], number))
     verdicts = [
         {result.rule.id: result.status for result in verdict(story).results} for story in (before, after)
     ]
-    assert verdicts[0] == verdicts[1]
+    changed = {(verdicts[0][rule], verdicts[1][rule]) for rule in verdicts[0]} - {
+        (each, each) for each in Status
+    }
+    # rules about such INITs have something to judge, and hold
+    assert changed <= {(Status.NOT_APPLICABLE, Status.PASS)}
 
 
 @innocent("multihoming")
