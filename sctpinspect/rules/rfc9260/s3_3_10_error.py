@@ -29,7 +29,7 @@ def error_cause_format(t: View) -> Judgement:
     Known exceptions: causes that are cut, or of which param-length-valid complains, are not judged.
     References: RFC 9260 §3.3.10.
     """
-    causes = t.causes.filter(pl.col("defect").is_null())
+    causes = t.causes.filter(pl.col("defect").is_null() | (pl.col("defect") == "cause_value_short"))
     lengths = {int(code): length for code, length in LENGTHS.items()}
     fixed = pl.col("code").replace_strict(lengths, default=None, return_dtype=pl.Int64)
     missing = pl.col("value").bin.slice(0, 4).bin.reinterpret(dtype=pl.UInt32, endianness="big")
