@@ -7,6 +7,7 @@ that does not have the rule. A PASS is never vacuous, and what the capture canno
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -22,6 +23,12 @@ from sctpinspect.tables.schema import FINDINGS, polars_schema
 
 BASELINES = {"rfc4960": "RFC 4960", "rfc9260": "RFC 9260"}
 """Editions of the base protocol to judge by."""
+
+FEW_CHUNKS = 100_000
+AT_ONCE = 4
+"""So many rules are judged at a time in a capture of few chunks, where planning a query takes most of the time.
+
+In others Polars finds work enough for all processors in one query, and memory is for one."""
 
 _NO_FINDINGS = pl.DataFrame(schema=polars_schema(FINDINGS))
 _REASONS = pl.Schema({"association": pl.UInt32, "reason": pl.String})
@@ -99,14 +106,16 @@ def judge(tables: Tables[pl.DataFrame], rules: Iterable[Rule], edition: str = ED
     seen = view(tables)
     lacking = _lacking(seen)
     endpoints = _endpoint_texts(seen.endpoints).collect()
-    return Verdict(
-        tuple(
-            _judge(rule, seen, lacking, endpoints)
-            if rule.in_force(edition)
-            else RuleResult(rule, Status.NOT_IN_FORCE)
-            for rule in rules
-        )
-    )
+
+    def of(rule: Rule) -> RuleResult:
+        if not rule.in_force(edition):
+            return RuleResult(rule, Status.NOT_IN_FORCE)
+        return _judge(rule, seen, lacking, endpoints)
+
+    if tables.chunks.height > FEW_CHUNKS:
+        return Verdict(tuple(map(of, rules)))
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return Verdict(tuple(threads.map(of, rules)))
 
 
 def _judge(rule: Rule, seen: View, lacking: dict[Need, pl.DataFrame], endpoints: pl.DataFrame) -> RuleResult:
