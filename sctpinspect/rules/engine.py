@@ -26,7 +26,7 @@ BASELINES = {"rfc4960": "RFC 4960", "rfc9260": "RFC 9260"}
 
 FEW_CHUNKS = 100_000
 AT_ONCE = 4
-"""So many rules are judged at a time in a capture of few chunks, where planning a query takes most of the time.
+"""So many rules are judged at a time in a capture of few chunks, where planning queries takes the time.
 
 In others Polars finds work enough for all processors in one query, and memory is for one."""
 
