@@ -13,6 +13,18 @@ RUN_EACH_TIME = {"", "2x1", "1x2", "ipv6", "2x1-ipv6", "1x2-ipv6", "4x4-mixed"}
 """Variants that are run in every test run, not only with --all-scenarios."""
 
 
+HERE = Path(__file__).parent
+FOLDERS_WITH_KERNELS = {"cli", "kernels", "recorder", "sandbox", "sockets"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that run a kernel or are in a folder of such tests: they run one after another."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if FOLDERS_WITH_KERNELS & set(item.path.relative_to(HERE).parts) or {"kernel", "best_kernel"} & set(fixtures):
+            item.add_marker("kernel")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-scenarios", action="store_true", help="run all scenarios in all variants")
 
@@ -47,17 +59,6 @@ def recording(request, recordings) -> sctpinspect.Capture:
     if isinstance(made, Exception):
         raise made
     return sctpinspect.read(made)
-
-
-HERE = Path(__file__).parent
-FOLDERS_WITH_KERNELS = {"cli", "kernels", "recorder", "sandbox", "sockets", "test_sample.py"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests of the folders that run a kernel, for these are to run one after another."""
-    for item in items:
-        if FOLDERS_WITH_KERNELS & set(item.path.relative_to(HERE).parts):
-            item.add_marker("kernel")
 
 
 def chosen(name: str) -> kernels.Kernel:

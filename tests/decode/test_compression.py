@@ -224,7 +224,11 @@ class Endless:
         return self.data * (length // len(self.data)) + self.data[: length % len(self.data)]
 
 
-@pytest.mark.parametrize("data", [b"y\n", zstd(bytes(100_000)), gzip.compress(b"no capture at all, " * 9)])
+@pytest.mark.parametrize(
+    "data",
+    [b"y\n", zstd(bytes(100_000)), gzip.compress(b"no capture at all, " * 9)],
+    ids=["plain", "zstd", "gzip"],
+)
 def test_an_endless_foreign_stream_is_refused_at_once(monkeypatch, data):
     endless = Endless(data)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=endless))

@@ -104,15 +104,15 @@ def test_an_output_that_this_user_may_not_write_is_told_before_anything_runs(
     assert (tmp_path / "own/x.pcapng").read_text() == "an earlier capture"
 
 
-@pytest.mark.parametrize("recorded", [False, True])
-def test_a_failed_run_leaves_no_folder_but_that_of_what_it_had_recorded(run, tmp_path, recorded):
+@pytest.mark.parametrize("has_recorded", [False, True])
+def test_a_failed_run_leaves_no_folder_but_that_of_what_it_had_recorded(run, tmp_path, has_recorded):
     journal = to_line(Event(1, "a", "print", "hello")) + "\n"
-    files = {"recipe.json": RECIPE, "a.journal": journal} if recorded else {}
+    files = {"recipe.json": RECIPE, "a.journal": journal} if has_recorded else {}
     with pytest.raises(TimeLimit):
         run(Kernel(files, TimeLimit("The run was not done")))
     left = [str(path.relative_to(tmp_path)) for path in tmp_path.glob("captures/**/*.pcapng")]
-    assert left == (["captures/sample/multihoming-interrupted.pcapng"] if recorded else [])
-    assert (tmp_path / "captures").exists() is recorded
+    assert left == (["captures/sample/multihoming-interrupted.pcapng"] if has_recorded else [])
+    assert (tmp_path / "captures").exists() is has_recorded
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
