@@ -12,7 +12,6 @@ from sctpinspect.sandbox.record import Run, record_all
 RUN_EACH_TIME = {"", "2x1", "1x2", "ipv6", "2x1-ipv6", "1x2-ipv6", "4x4-mixed"}
 """Variants that are run in every test run, not only with --all-scenarios."""
 
-
 HERE = Path(__file__).parent
 FOLDERS_WITH_KERNELS = {"cli", "kernels", "recorder", "sandbox", "sockets"}
 
@@ -20,8 +19,8 @@ FOLDERS_WITH_KERNELS = {"cli", "kernels", "recorder", "sandbox", "sockets"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests that run a kernel or are in a folder of such tests: they run one after another."""
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if FOLDERS_WITH_KERNELS & set(item.path.relative_to(HERE).parts) or {"kernel", "best_kernel"} & set(fixtures):
+        folders, fixtures = item.path.relative_to(HERE).parts, getattr(item, "fixturenames", ())
+        if FOLDERS_WITH_KERNELS & {*folders} or {"kernel", "best_kernel"} & {*fixtures}:
             item.add_marker("kernel")
 
 

@@ -75,6 +75,9 @@ def record_all(
         scenarios.parse(run.scenario)
         require_writable(run.out)
     chosen = kernels.choose(kernel)
+    topologies = [scenarios.topology(scenarios.load(run.name), run.variant) for run in runs]
+    is_wanted = any("usrsctp" in topology.stacks.values() for topology in topologies)
+    library = kernels.usrsctp.choose() if is_wanted else ""
     failed = {}
     with ExitStack() as all_runs:
         opened = []
@@ -84,7 +87,7 @@ def record_all(
             opened.append((run, own, folder))
         what = runs[0].scenario if len(runs) == 1 else f"{len(runs)} scenarios"
         say(f"running {what} on {chosen.name}")
-        outcome = run_in(chosen, [(run, folder) for run, _, folder in opened], meanwhile)
+        outcome = run_in(chosen, [(run, folder) for run, _, folder in opened], library, meanwhile)
         say("writing the captures" if len(runs) > 1 else "writing the capture")
         for run, own, folder in opened:
             try:
@@ -97,14 +100,16 @@ def record_all(
 
 
 def run_in(
-    chosen: kernels.Kernel, runs: Sequence[tuple[Run, Path]], meanwhile: Callable[[], object] | None
+    chosen: kernels.Kernel,
+    runs: Sequence[tuple[Run, Path]],
+    library: str,
+    meanwhile: Callable[[], object] | None,
 ) -> kernels.Outcome:
-    """Have a kernel run all scenarios, each with its folder for the spool."""
+    """Have a kernel run all scenarios, each with its folder for the spool. library: usrsctp's, or none."""
     told = [{"scenario": run.name, "variant": run.variant, "folder": str(folder)} for run, folder in runs]
     first, *others = [folder for _, folder in runs]
-    for run, folder in runs:
-        stacks = scenarios.topology(scenarios.load(run.name), run.variant).stacks.values()
-        (folder / USRSCTP).write_text(kernels.usrsctp.choose() if "usrsctp" in stacks else "")
+    for _, folder in runs:
+        (folder / USRSCTP).write_text(library)
     job = first / "job.json"
     job.write_text(json.dumps({"kernel": chosen.name, "at_once": AT_ONCE, "runs": told}))
     limit_s = BOOT_LIMIT_S + LIMIT_S * math.ceil(len(runs) / AT_ONCE)

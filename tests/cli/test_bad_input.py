@@ -127,7 +127,7 @@ def test_a_full_disk_is_told(run, good, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "captures/x.pcapng")
 
-    monkeypatch.setattr("sctpinspect.api.read", full)
+    monkeypatch.setattr("sctpinspect.api.read_or_scan", full)
     status, _, err = run("verify", good)
     assert status == 3 and "No space left" in err and "captures/x.pcapng" in err
 

@@ -99,7 +99,7 @@ def test_an_interrupt_after_the_recording_says_that_it_is_there(run, monkeypatch
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sandbox, "record_all", record_all)
-    monkeypatch.setattr("sctpinspect.api.read", interrupted)
+    monkeypatch.setattr("sctpinspect.api.read_or_scan", interrupted)
     (tmp_path / "a b.pcapng").write_bytes(b"an earlier capture")
     status, out, err = run("capture", "--out", "a b.pcapng")
     told = "sctpinspect: interrupted: recorded as a b.pcapng, not judged;"
