@@ -595,11 +595,11 @@ def nonce_used_again(story):
     return find(story, T.HEARTBEAT, source=B[1])
 
 
-@alteration("rfc9260/6.4/reply-to-source-address", "multihoming")
-def shutdown_ack_on_the_other_path(story):
-    path = {"source": A[1], "destination": B[1]}
-    change(story, find(story, T.SHUTDOWN_COMPLETE), **path)
-    return change(story, find(story, T.SHUTDOWN_ACK), source=B[1], destination=A[1])
+@alteration(
+    "rfc9260/6.4/reply-to-source-address", "multihoming", "rfc9260/5.4/unconfirmed-address-restriction"
+)
+def cookie_ack_on_the_other_path(story):
+    return change(story, find(story, T.COOKIE_ACK), source=B[1], destination=A[1])
 
 
 @alteration("rfc9260/9.1/user-abort-cause", "aborted", "rfc6458/5.3.4/snd-abort")

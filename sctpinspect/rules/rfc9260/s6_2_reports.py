@@ -117,6 +117,7 @@ def one_sack_per_packet(t: View) -> Judgement:
         .with_columns(number=pl.int_range(pl.len()).over(ENDPOINT))
         .with_columns(pl.col(name).shift(1).over(ENDPOINT).alias(f"{name}_before") for name in same)
         .with_columns(begin_ns=pl.col("time_ns_before") - TICKS_NS)
+        .with_columns(early_ns=pl.col("begin_ns") - SECOND // 2)  # an answer may be delayed
     )
     arrivals = t.packets.filter(
         pl.col("association").is_not_null() & (pl.col("delivery") != "lost").fill_null(True)
@@ -125,7 +126,7 @@ def one_sack_per_packet(t: View) -> Judgement:
     counted = (
         sacks.pipe(up_to, "time_ns", arrivals, "arrived")
         .pipe(up_to, "time_ns_before", arrivals, "arrived_before")
-        .pipe(up_to, "begin_ns", arrivals, "arrived_begin")
+        .pipe(up_to, "early_ns", arrivals, "arrived_begin")
         .pipe(up_to, "begin_ns", answers, "answered")
     )
     subjects = counted.filter(pl.col("begin_ns").is_not_null()).with_columns(

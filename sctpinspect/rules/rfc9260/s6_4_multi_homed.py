@@ -7,11 +7,7 @@ from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.queries import USER_DATA, chunk_name, found
 from sctpinspect.tables.associations import ENDPOINT, is_type, peer
 
-ANSWERS = {
-    ChunkType.COOKIE_ECHO: ChunkType.COOKIE_ACK,
-    ChunkType.SHUTDOWN: ChunkType.SHUTDOWN_ACK,
-    ChunkType.SHUTDOWN_ACK: ChunkType.SHUTDOWN_COMPLETE,
-}
+ANSWERS = {ChunkType.COOKIE_ECHO: ChunkType.COOKIE_ACK}
 """Control chunks and the chunks that answer them; INIT ACK and HEARTBEAT ACK have rules of their own."""
 
 
@@ -24,12 +20,13 @@ ANSWERS = {
 def reply_to_source_address(t: View) -> Judgement:
     """An answer to a control chunk goes to the address that the chunk came from.
 
-    What it checks: that the first COOKIE ACK, SHUTDOWN ACK and SHUTDOWN COMPLETE of a side goes to where one
-    of the COOKIE ECHOs, SHUTDOWNs or SHUTDOWN ACKs before it came from.
+    What it checks: that the first COOKIE ACK of a side goes to where one of the COOKIE ECHOs before it came
+    from.
     Why it matters: that address is known to work, and the peer waits for the answer there.
     What the capture must contain: both chunks. A violation counts only where nothing is seen to be missing.
     Known exceptions: answers that are sent again, which may try another address, and answers in packets with
-    DATA, which goes to the primary path, are not judged.
+    DATA, which goes to the primary path, are not judged; nor are SHUTDOWN ACK and SHUTDOWN COMPLETE, which
+    the RFC does not name and Linux sends to another address.
     References: RFC 9260 §6.4.
     """
     data = t.chunks.filter(is_type(*USER_DATA)).select("packet")
