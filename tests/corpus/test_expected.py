@@ -8,7 +8,7 @@ from external_captures import CAPTURES, needed
 
 from sctpinspect.decode import decode
 from sctpinspect.rules.engine import verify
-from sctpinspect.tables import build
+from sctpinspect.tables.build import build
 
 EXPECTED = tomllib.loads(Path(__file__).with_name("expected.toml").read_text())
 

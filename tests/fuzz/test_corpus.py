@@ -14,7 +14,8 @@ from fuzz import targets
 import sctpinspect
 from sctpinspect.decode import decode
 from sctpinspect.protocol import UsageError
-from sctpinspect.tables import TABLES, build, polars_schema
+from sctpinspect.tables import TABLES, polars_schema
+from sctpinspect.tables.build import build
 
 HERE = Path(__file__).parent
 PACKAGE = Path(sctpinspect.__file__).parent

@@ -113,10 +113,10 @@ def test_only_the_first_few_violations_of_an_endpoint_are_shown_with_their_numbe
         replace(each, checksum=number) if number % 5 == 4 else each for number, each in enumerate(packets)
     ]
     capture = read(save(wrong))
-    violations = capture.verify("rfc9260/6.8").findings
+    violations = capture.verify("rfc9260/6.8/crc32c-correct").findings
     per_endpoint = violations.group_by("endpoint").len()["len"]
     assert per_endpoint.min() > SHOWN
-    lines = told(capture, "rfc9260/6.8")
+    lines = told(capture, "rfc9260/6.8/crc32c-correct")
     assert sum("capture.pcapng: frame" in line for line in lines) == 2 * SHOWN
     for number in per_endpoint:
         assert any(f"and {number - SHOWN} more" in line for line in lines)

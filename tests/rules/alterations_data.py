@@ -273,7 +273,6 @@ def more_than_there_is_room_for(story):
     "rfc9260/6.1/zero-window-probe-single",
     "window",
     "rfc9260/6.1/peer-rwnd-respected",
-    "rfc9260/6.1/zero-window-probe-timing",
 )
 def two_probes(story):
     patch(story, find(story, T.SACK), A_RWND, u32(0))

@@ -516,7 +516,7 @@ def ssn_goes_on(story):
     return patch(story, find(story, T.DATA, 3), SSN, u16(3))
 
 
-@alteration("rfc9260/5.2.4/restart-resets-state", "restarts", "rfc9260/6.2/one-sack-per-packet")
+@alteration("rfc9260/5.2.4/restart-resets-state", "restarts")
 def old_tag_goes_on(story):
     old = find(story, T.SACK, 2)
     return again(story, old, find(story, T.SHUTDOWN).time_ns - 300 * MS)

@@ -1244,10 +1244,12 @@ def test_every_rule_has_a_wrong_capture():
 @pytest.mark.parametrize(
     "wrong", ALTERATIONS, ids=lambda wrong: f"{wrong.rule}-{wrong.alter.__name__}".removesuffix("-_")
 )
-def test_an_altered_capture_breaks_exactly_the_right_rules_in_the_right_frame(wrong):
+def test_an_altered_capture_breaks_exactly_the_right_rules_in_the_right_frame(wrong, request):
+    """By all rules, which takes seconds each time, one in ten is judged; all with --all-scenarios."""
+    is_for_all = request.config.getoption("all_scenarios") or ALTERATIONS.index(wrong) % 10 == 0
     story = CAPTURES[wrong.capture]()
     guilty = wrong.alter(story)
-    found = broken(story)
+    found = broken(story, () if is_for_all else [wrong.rule, *wrong.also])
     assert set(found) - story.faults == {wrong.rule, *wrong.also} - story.faults
     guilty = [guilty] if isinstance(guilty, Thing) else guilty
     assert found[wrong.rule] == sorted(frame(story, thing) for thing in guilty)

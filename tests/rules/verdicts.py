@@ -1,6 +1,7 @@
 """Verdicts on stories, from the bytes of their captures."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -21,14 +22,17 @@ def tables(story: Story) -> Tables[pl.DataFrame]:
         return build(decode(path))
 
 
-def verdict(story: Story) -> Verdict:
-    return verify(tables(story))
+def verdict(story: Story, rules: Sequence[str] = ()) -> Verdict:
+    return verify(tables(story), rules)
 
 
-def broken(story: Story) -> dict[str, list[int]]:
-    """The frames of the findings of each rule that has any; a crash counts as frame -1."""
+def broken(story: Story, rules: Sequence[str] = ()) -> dict[str, list[int]]:
+    """The frames of the findings of each rule that has any; a crash counts as frame -1.
+
+    rules: ids of those to judge by; all if none is given.
+    """
     found = {}
-    for result in verdict(story).results:
+    for result in verdict(story, rules).results:
         if result.status is Status.CRASHED:
             found[result.rule.id] = [-1]
         elif len(result.findings):

@@ -122,7 +122,7 @@ def snd_order_per_stream(t: View) -> Judgement:
     return Judgement(subjects, found(violations, "the order of the calls", actual), reset)
 
 
-@rule("rfc6458/3.1.4/clock-alignment", level=Level.MUST, cites=BOTH)
+@rule("rfc6458/3.1.4/clock-alignment", level=Level.MUST, cites=BOTH, to_fail=[Need.WHOLE_PACKETS])
 def clock_alignment(t: View) -> Judgement:
     """A message is on the wire after its send begins and before its receive ends.
 

@@ -14,7 +14,7 @@ CITES = ["RFC 6458 §5.3.4", "RFC 6458 §5.3.2", "RFC 6458 §9.7"]
 DEFAULTS = ["SCTP_DEFAULT_SNDINFO", "SCTP_DEFAULT_SEND_PARAM"]
 
 
-@rule("rfc6458/5.3.4/snd-sid", level=Level.MUST, cites=CITES)
+@rule("rfc6458/5.3.4/snd-sid", level=Level.MUST, cites=CITES, to_fail=[Need.WHOLE_PACKETS])
 def snd_sid(t: View) -> Judgement:
     """A message travels on the stream that its send names.
 
@@ -32,7 +32,7 @@ def snd_sid(t: View) -> Judgement:
     )
 
 
-@rule("rfc6458/5.3.4/snd-ppid", level=Level.MUST, cites=CITES)
+@rule("rfc6458/5.3.4/snd-ppid", level=Level.MUST, cites=CITES, to_fail=[Need.WHOLE_PACKETS])
 def snd_ppid(t: View) -> Judgement:
     """A message carries the PPID that its send names.
 
@@ -53,7 +53,7 @@ def snd_ppid(t: View) -> Judgement:
     )
 
 
-@rule("rfc6458/5.3.4/snd-unordered", level=Level.MUST, cites=CITES)
+@rule("rfc6458/5.3.4/snd-unordered", level=Level.MUST, cites=CITES, to_fail=[Need.WHOLE_PACKETS])
 def snd_unordered(t: View) -> Judgement:
     """A message is unordered if its send says so, and only then.
 

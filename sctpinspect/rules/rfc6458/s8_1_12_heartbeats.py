@@ -15,6 +15,7 @@ INTERVAL_MS = 30_000
     "rfc6458/8.1.12/hb-disable",
     level=Level.MUST,
     cites=["RFC 6458 §8.1.12"],
+    to_fail=[Need.NO_LOSS, Need.AT_SENDER],
 )
 def hb_disable(t: View) -> Judgement:
     """With SPP_HB_DISABLE an address gets no HEARTBEATs.
@@ -24,13 +25,16 @@ def hb_disable(t: View) -> Judgement:
     Why it matters: HEARTBEATs cost power and money on some paths.
     What the capture must contain: the journal with the option, and an association that lives on for two
     intervals: that set before, or 30 s.
-    Known exceptions: HEARTBEATs that verify the address, and padded ones that probe the path MTU.
+    Known exceptions: HEARTBEATs that verify the address, and padded ones that probe the path MTU. After the
+    last call of the side nothing is judged: the journal may lack one that asks for a HEARTBEAT.
     References: RFC 6458 §8.1.12.
     """
     spans = _spans(t)
     off = spans.filter(flag("SPP_HB_DISABLE")).filter(
         pl.col("until_ns") - pl.col("from_ns") >= 2 * pl.col("interval") * MILLISECOND
     )
+    own = t.calls.filter(pl.col("association").is_not_null())
+    last = own.group_by(ENDPOINT).agg(last_call_ns=pl.col("start_ns").max())
     beats = (
         t.heartbeats.filter(~pl.col("padded"))
         .select(*ENDPOINT, "destination", "time_ns", "frame", "chunk")
@@ -43,6 +47,8 @@ def hb_disable(t: View) -> Judgement:
             check_sortedness=False,
         )
         .filter((pl.col("time_ns") < pl.col("until_ns")) & (pl.col("time_ns") > pl.col("confirmed_ns")))
+        .join(last, on=ENDPOINT, maintain_order="left")
+        .filter(pl.col("time_ns") < pl.col("last_call_ns"))
     )
     return Judgement(off, found(beats, pl.format("no HEARTBEAT to {}", "destination"), "a HEARTBEAT"))
 

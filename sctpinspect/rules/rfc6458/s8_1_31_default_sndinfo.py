@@ -2,12 +2,17 @@
 
 import polars as pl
 
-from sctpinspect.rules import Judgement, Level, View, rule
+from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import as_set, value
 from sctpinspect.rules.queries import found
 
 
-@rule("rfc6458/8.1.31/snd-default-info", level=Level.MUST, cites=["RFC 6458 §8.1.31", "RFC 6458 §8.1.13"])
+@rule(
+    "rfc6458/8.1.31/snd-default-info",
+    level=Level.MUST,
+    cites=["RFC 6458 §8.1.31", "RFC 6458 §8.1.13"],
+    to_fail=[Need.WHOLE_PACKETS],
+)
 def snd_default_info(t: View) -> Judgement:
     """A message whose send says nothing of it has the defaults that were set.
 
