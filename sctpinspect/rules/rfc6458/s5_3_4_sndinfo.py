@@ -76,13 +76,15 @@ def snd_unordered(t: View) -> Judgement:
 def _told(t: View, name: str, default: object) -> pl.LazyFrame:
     """Messages with their sends; `told`: what the send says of `name`."""
     changed = succeeded(t, "setsockopt").filter(pl.col("option").is_in(DEFAULTS)).select(SOCKET).unique()
+    begun = succeeded(t, "socket").select(SOCKET).unique()  # else the journal may lack what was set
     told = pl.col(f"sent_{name}")
     return (
         t.sent_messages.filter(
             pl.col("call").is_not_null() & pl.col("message").is_not_null() & pl.col(name).is_not_null()
         )
         .join(changed.with_columns(changed=True), on=SOCKET, how="left", maintain_order="left")
-        .filter(told.is_not_null() | pl.col("changed").is_null())
+        .join(begun.with_columns(begun=True), on=SOCKET, how="left", maintain_order="left")
+        .filter(told.is_not_null() | (pl.col("changed").is_null() & pl.col("begun")))
         .with_columns(told=told.fill_null(default))
     )
 
