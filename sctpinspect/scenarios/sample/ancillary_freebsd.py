@@ -6,6 +6,8 @@ message that they receive, and of the next one. The client has FreeBSD's stack, 
 the server the kernel's, or the other way round; with SCTP in IP, or in UDP (RFC 6951).
 """
 
+import time
+
 from sctpinspect.journal.structures import (
     EventSubscription,
     InitMsg,
@@ -30,6 +32,9 @@ VARIANTS = {
 
 PORT = 4444
 MESSAGES = 5
+ARRIVAL_S = 0.3  # by then the peer has all that was sent, and a next message to tell of
+    0.3  # what was given to a stack is at the other one then, so that there is a next message to tell of
+)
 PPID = 46  # Diameter's; any number will do
 
 
@@ -52,6 +57,7 @@ def server(host):
         with listener.accept() as sock:
             print_association(host, sock)
             host.wait_for("all sent")
+            time.sleep(ARRIVAL_S)
             for _ in range(MESSAGES):
                 message = receive(host, sock)
                 sock.sctp_sendv(b"OK", info=[SndInfo(snd_sid=message.stream, snd_ppid=message.ppid)])
@@ -71,6 +77,7 @@ def client(host):
             sock.sctp_sendv(f"DATA {number}".encode(), info=[SndInfo(snd_sid=number, snd_ppid=PPID)])
         host.signal("all sent")
         host.wait_for("all answered")
+        time.sleep(ARRIVAL_S)
         for _ in range(MESSAGES):
             receive(host, sock)
 
