@@ -33,8 +33,6 @@ VARIANTS = {
 PORT = 4444
 MESSAGES = 5
 ARRIVAL_S = 0.3  # by then the peer has all that was sent, and a next message to tell of
-    0.3  # what was given to a stack is at the other one then, so that there is a next message to tell of
-)
 PPID = 46  # Diameter's; any number will do
 
 
