@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sctpinspect.kernels import registers
 from sctpinspect.protocol.errors import SctpInspectError
 
 GUEST = Path(__file__).with_name("guest.py")
@@ -90,7 +91,7 @@ def hidden(*folders: str | Path) -> list[str]:
 
 def environment() -> dict[str, str]:
     """A program's environment: the caller's in what concerns Python, the language and where files are."""
-    kept = ("PYTHON", "LANG", "LC_", "LD_LIBRARY_PATH", "HOME", "TZ")
+    kept = ("PYTHON", "LANG", "LC_", "LD_LIBRARY_PATH", "HOME", "TZ", *registers.WITHOUT_AVX)
     path = [*os.environ.get("PATH", "").split(":"), "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
     return {key: value for key, value in os.environ.items() if key.startswith(kept)} | {
         "PATH": ":".join(dict.fromkeys(filter(None, path))),
@@ -108,12 +109,12 @@ def run_to_end(
     console: Path,
     limit_s: float,
     meanwhile: Work | None = None,
-    cpu: int | None = None,
+    before: Work | None = None,
     temporary: str | None = None,
 ) -> int:
     """Run a process in a session of its own, with its output in the file `console`; gives its return code.
 
-    Whatever happens, here or to this process, nothing of it is left running. Raises KernelFailed, TimeLimit.
+    `before` is done in it before the program starts, and `meanwhile` here once it has begun. Whatever happens, here or to this process, nothing of it is left running. Raises KernelFailed, TimeLimit.
     """
     end = time.monotonic() + limit_s
     parent = os.getpid()
@@ -124,8 +125,8 @@ def run_to_end(
         if os.getppid() != parent:
             os._exit(1)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if cpu is not None:
-            os.sched_setaffinity(0, {cpu})
+        if before is not None:
+            before()
 
     with open(console, "wb") as output:
         try:

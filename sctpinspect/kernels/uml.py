@@ -16,12 +16,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from sctpinspect.kernels import debian
+from sctpinspect.kernels import debian, registers
 from sctpinspect.kernels.kernel import (
     Outcome,
     Work,
+    environment,
     guest_command,
     hidden,
     read_outcome,
@@ -62,12 +64,15 @@ class Uml:
         if '"' in str(folder):
             raise EnvironmentLacks(f"User-mode Linux takes no path with a quotation mark: rename {folder}.")
         modules = self.root / "usr/lib/uml/modules"
+        more = registers.WITHOUT_AVX if registers.are_too_many() else {}
         job = write_job(
-            argv, folder, writable, modules=str(modules), module_names=MODULES, shown=hidden(modules)
-        )
+            argv, folder, writable, environment=environment() | more,
+            modules=str(modules), module_names=MODULES, shown=hidden(modules),
+        )  # fmt: skip
         # A script, because the kernel splits the arguments of init at spaces.
         init = folder / "kernel.init"
-        init.write_text(f"#!/bin/sh\nexec {shlex.join(guest_command(job))}\n")
+        settings = [f"{name}={value}" for name, value in more.items()]
+        init.write_text(f"#!/bin/sh\nexec {shlex.join(['env', *settings, *guest_command(job)])}\n")
         init.chmod(0o755)
         # The guest cannot keep what it compiles, and importing takes its time there as it is.
         package = Path(__file__).parents[1]
@@ -82,10 +87,18 @@ class Uml:
         ]  # fmt: skip
         try:
             with own_cpu() as cpu:
-                code = run_to_end(command, folder / "kernel.log", limit_s, meanwhile, cpu, ram)
+                before = partial(prepare, cpu)
+                code = run_to_end(command, folder / "kernel.log", limit_s, meanwhile, before, ram)
         finally:
             shutil.rmtree(Path(ram, identity), ignore_errors=True)  # a kernel that is killed leaves it
         return read_outcome(folder, "The user-mode Linux kernel", code)
+
+
+def prepare(cpu: int) -> None:
+    """What the process that becomes a user-mode Linux needs: a CPU, and registers that it has room for."""
+    os.sched_setaffinity(0, {cpu})
+    if registers.are_too_many():
+        registers.refuse_to_tell()
 
 
 def find() -> Uml | None:
