@@ -114,7 +114,8 @@ def run_to_end(
 ) -> int:
     """Run a process in a session of its own, with its output in the file `console`; gives its return code.
 
-    `before` is done in it before the program starts, and `meanwhile` here once it has begun. Whatever happens, here or to this process, nothing of it is left running. Raises KernelFailed, TimeLimit.
+    `before` is done in it before the program starts, and `meanwhile` here once it has begun. Whatever
+    happens, here or to this process, nothing of it is left running. Raises KernelFailed, TimeLimit.
     """
     end = time.monotonic() + limit_s
     parent = os.getpid()
