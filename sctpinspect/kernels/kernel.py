@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sctpinspect.kernels import registers
 from sctpinspect.protocol.errors import SctpInspectError
 
 GUEST = Path(__file__).with_name("guest.py")
@@ -91,7 +90,7 @@ def hidden(*folders: str | Path) -> list[str]:
 
 def environment() -> dict[str, str]:
     """A program's environment: the caller's in what concerns Python, the language and where files are."""
-    kept = ("PYTHON", "LANG", "LC_", "LD_LIBRARY_PATH", "HOME", "TZ", *registers.WITHOUT_AVX)
+    kept = ("PYTHON", "LANG", "LC_", "LD_LIBRARY_PATH", "HOME", "TZ")
     path = [*os.environ.get("PATH", "").split(":"), "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
     return {key: value for key, value in os.environ.items() if key.startswith(kept)} | {
         "PATH": ":".join(dict.fromkeys(filter(None, path))),
@@ -109,25 +108,27 @@ def run_to_end(
     console: Path,
     limit_s: float,
     meanwhile: Work | None = None,
-    before: Work | None = None,
+    cpu: int | None = None,
     temporary: str | None = None,
+    library: int | None = None,
 ) -> int:
     """Run a process in a session of its own, with its output in the file `console`; gives its return code.
 
-    `before` is done in it before the program starts, and `meanwhile` here once it has begun. Whatever
-    happens, here or to this process, nothing of it is left running. Raises KernelFailed, TimeLimit.
+    `library` is an open file that is loaded before its other libraries. Whatever happens, here or to this
+    process, nothing of it is left running. Raises KernelFailed, TimeLimit.
     """
     end = time.monotonic() + limit_s
     parent = os.getpid()
     libc = ctypes.CDLL(None)
+    more = {"TMPDIR": temporary, "LD_PRELOAD": library and f"/proc/self/fd/{library}"}
 
     def prepare() -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:
             os._exit(1)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if before is not None:
-            before()
+        if cpu is not None:
+            os.sched_setaffinity(0, {cpu})
 
     with open(console, "wb") as output:
         try:
@@ -136,7 +137,8 @@ def run_to_end(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=os.environ | ({"TMPDIR": temporary} if temporary else {}),
+                env=os.environ | {name: value for name, value in more.items() if value},
+                pass_fds=[library] if library else [],
                 start_new_session=True,
                 preexec_fn=prepare,
             )

@@ -1,43 +1,27 @@
 """Processors with more registers than user-mode Linux 6.1 has room for (AMX: Xeons since 2023).
 
 It keeps the registers of each process of its guest with ptrace(2), PTRACE_GETREGSET and PTRACE_SETREGSET of
-NT_X86_XSTATE, in 2696 bytes. Where the machine's own kernel has more of them to set, it takes no such part,
-and the guest's first process ends at once. A user-mode Linux that is refused PTRACE_GETREGSET when it starts
-keeps the 512 bytes of FXSAVE instead, which every processor has: x87 and SSE, but not AVX. So programs in
-the guest are told not to use that, since their threads would find each other's values there.
+NT_X86_XSTATE, in 2696 bytes. Where this machine's kernel has more of them to set it takes no part, and the
+guest's first process ends at once. There a library is loaded before user-mode Linux's own (LD_PRELOAD), whose
+ptrace sets them all (registers.c): the known ones as they are, the others as at a program's start. So a guest
+can do anything but use AMX, for which a program has to ask its kernel first, and this one knows of none.
 """
 
-import ctypes
-import errno
 import os
-import struct
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sctpinspect.kernels import debian
+from sctpinspect.protocol.errors import EnvironmentLacks
 
 ROOM = 2696  # HOST_FP_SIZE of arch/x86/um/user-offsets.c
-SIGNAL_FRAME = 944  # what the smallest signal stack has beside these registers
-WITHOUT_AVX = {
-    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-AVX_Fast_Unaligned_Load",
-    "OPENSSL_ia32cap": "~0x1000000000000000:0",
-}
-
-PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
-SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO = 0x7FFF0000, 0x00050000
-LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06  # of classic BPF
-CALL, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
-X86_64, PTRACE, PTRACE_GETREGSET = 0xC000003E, 101, 0x4204
-# Code, instructions to skip if equal and if not, operand.
-REFUSAL = b"".join(
-    struct.pack("=HBBI", *instruction)
-    for instruction in (
-        (LOAD, 0, 0, ARCHITECTURE),
-        (JUMP_IF_EQUAL, 0, 5, X86_64),
-        (LOAD, 0, 0, CALL),
-        (JUMP_IF_EQUAL, 0, 3, PTRACE),
-        (LOAD, 0, 0, FIRST_ARGUMENT),
-        (JUMP_IF_EQUAL, 0, 1, PTRACE_GETREGSET),
-        (RETURN, 0, 0, SECCOMP_RET_ERRNO | errno.EINVAL),
-        (RETURN, 0, 0, SECCOMP_RET_ALLOW),
-    )
-)
+SIGNAL_FRAME = 944  # what a signal's frame has beside these registers
+SOURCE = Path(__file__).with_suffix(".c")
+COMPILER = "tcc"
+"""Debian's package and its program: 0.3 MB, and works where it is unpacked."""
 
 
 def are_too_many() -> bool:
@@ -45,14 +29,43 @@ def are_too_many() -> bool:
     return os.sysconf("SC_MINSIGSTKSZ") > ROOM + SIGNAL_FRAME
 
 
-def refuse_to_tell() -> None:
-    """From now on PTRACE_GETREGSET fails in this process and all it starts, as before Linux 2.6.34.
+@contextmanager
+def library(folder: Path) -> Iterator[int | None]:
+    """The library as an open file, if this machine needs it; made in `folder`. Raises EnvironmentLacks."""
+    if not are_too_many():
+        yield None
+        return
+    made = folder / "registers.so"
+    compile_library(made)
+    with open(os.memfd_create(made.name), "wb") as file:  # in memory, where no noexec is in the way
+        file.write(made.read_bytes())
+        file.flush()
+        made.unlink()
+        yield file.fileno()
 
-    Raises OSError where the machine has no seccomp(2) filters.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    filter_ = ctypes.create_string_buffer(REFUSAL)
-    program = struct.pack("@HP", len(REFUSAL) // 8, ctypes.addressof(filter_))
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # what a filter needs without root
-    if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+def compile_library(made: Path) -> None:
+    """Leave the library in this file. Raises EnvironmentLacks."""
+    compiler = str(choose())
+    command = [compiler, "-shared", "-fPIC", "-nostdlib", "-o", str(made), str(SOURCE)]
+    ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if ran.returncode:
+        words = (ran.stderr or ran.stdout).strip().splitlines() or ["it gave no reason"]
+        raise EnvironmentLacks(
+            f"This processor has registers that user-mode Linux does not know, and {compiler} cannot make"
+            f" what it needs then ({words[-1]}): sudo apt-get install gcc"
+        )
+
+
+def find() -> Path | None:
+    """The compiler that this machine has, or that was unpacked earlier, or nothing."""
+    for name in ("cc", COMPILER):
+        if program := shutil.which(name):
+            return Path(program)
+    root = debian.folder_of([COMPILER])
+    return root / "usr/bin" / COMPILER if debian.is_whole(root) else None
+
+
+def choose() -> Path:
+    """The compiler to use, fetched if the machine has none. Raises EnvironmentLacks."""
+    return find() or debian.fetch([COMPILER]) / "usr/bin" / COMPILER

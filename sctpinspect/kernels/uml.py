@@ -16,14 +16,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from sctpinspect.kernels import debian, registers
 from sctpinspect.kernels.kernel import (
     Outcome,
     Work,
-    environment,
     guest_command,
     hidden,
     read_outcome,
@@ -64,15 +62,12 @@ class Uml:
         if '"' in str(folder):
             raise EnvironmentLacks(f"User-mode Linux takes no path with a quotation mark: rename {folder}.")
         modules = self.root / "usr/lib/uml/modules"
-        more = registers.WITHOUT_AVX if registers.are_too_many() else {}
         job = write_job(
-            argv, folder, writable, environment=environment() | more,
-            modules=str(modules), module_names=MODULES, shown=hidden(modules),
-        )  # fmt: skip
+            argv, folder, writable, modules=str(modules), module_names=MODULES, shown=hidden(modules)
+        )
         # A script, because the kernel splits the arguments of init at spaces.
         init = folder / "kernel.init"
-        settings = [f"{name}={value}" for name, value in more.items()]
-        init.write_text(f"#!/bin/sh\nexec {shlex.join(['env', *settings, *guest_command(job)])}\n")
+        init.write_text(f"#!/bin/sh\nexec {shlex.join(guest_command(job))}\n")
         init.chmod(0o755)
         # The guest cannot keep what it compiles, and importing takes its time there as it is.
         package = Path(__file__).parents[1]
@@ -86,19 +81,11 @@ class Uml:
             "quiet", "con=null", "con0=null,fd:1",
         ]  # fmt: skip
         try:
-            with own_cpu() as cpu:
-                before = partial(prepare, cpu)
-                code = run_to_end(command, folder / "kernel.log", limit_s, meanwhile, before, ram)
+            with own_cpu() as cpu, registers.library(folder) as library:
+                code = run_to_end(command, folder / "kernel.log", limit_s, meanwhile, cpu, ram, library)
         finally:
             shutil.rmtree(Path(ram, identity), ignore_errors=True)  # a kernel that is killed leaves it
         return read_outcome(folder, "The user-mode Linux kernel", code)
-
-
-def prepare(cpu: int) -> None:
-    """What the process that becomes a user-mode Linux needs: a CPU, and registers that it has room for."""
-    os.sched_setaffinity(0, {cpu})
-    if registers.are_too_many():
-        registers.refuse_to_tell()
 
 
 def find() -> Uml | None:
@@ -114,15 +101,23 @@ def choose() -> Uml:
     """The user-mode Linux to use, fetched if the machine has none. Raises EnvironmentLacks."""
     require_x86_64()
     ram_folder()
-    return find() or Uml(debian.fetch([PACKAGE]))
+    found = find() or Uml(debian.fetch([PACKAGE]))
+    if registers.are_too_many():
+        registers.choose()
+    return found
 
 
 def describe() -> str:
     """Where it is, or would come from. Raises EnvironmentLacks."""
     require_x86_64()
-    if uml := find():
+    uml = find()
+    missing = [] if uml else [PACKAGE]
+    if registers.are_too_many() and not registers.find():
+        missing.append(registers.COMPILER)
+    if missing:
+        debian.require_tools(missing)
+    if uml:
         return f"{uml.program}"
-    debian.require_tools([PACKAGE])
     return f"not here yet, will be fetched into {debian.folder_of([PACKAGE])} when it is needed"
 
 
