@@ -106,14 +106,19 @@ class Capture(_File[pl.DataFrame]):
         return f"<Capture {escape(str(self.path))}: {contents(self)}>"
 
     def verify(
-        self, rules: str | Sequence[str] = (), baseline: str = "rfc9260", tell: Tell = silent
+        self,
+        rules: str | Sequence[str] = (),
+        baseline: str = "rfc9260",
+        profile: str = "auto",
+        tell: Tell = silent,
     ) -> Verdict:
         """Judge by the rules whose ids begin with `rules` (one prefix or several; default: all).
 
-        `baseline` is the edition of the base protocol: rfc4960 or rfc9260. Raises UsageError for
-        a prefix or baseline that does not exist.
+        `baseline` is the edition of the base protocol: rfc4960 or rfc9260. `profile` is the stack whose known
+        deviations are no news: linux, none, or auto, which is that of each host of our own recordings. Raises
+        UsageError for a prefix, baseline or profile that does not exist.
         """
-        return engine.verify(self, [rules] if isinstance(rules, str) else rules, baseline)
+        return engine.verify(self, [rules] if isinstance(rules, str) else rules, baseline, profile)
 
     def around(self, association: int | None = None) -> Tables[pl.DataFrame]:
         """Tables that have all of an association: these. Raises UsageError if there is none such."""
@@ -135,13 +140,18 @@ class Scan(_File[pl.LazyFrame]):
         return f"<Scan {escape(str(self.path))}: {contents(self)}>"
 
     def verify(
-        self, rules: str | Sequence[str] = (), baseline: str = "rfc9260", tell: Tell = silent
+        self,
+        rules: str | Sequence[str] = (),
+        baseline: str = "rfc9260",
+        profile: str = "auto",
+        tell: Tell = silent,
     ) -> Verdict:
         """Judge as `Capture.verify` does, one partition after the other."""
         verdicts = []
         for number, part in enumerate(self.built.partitions()):
             tell("judging", number / len(self.built.folders))
-            verdicts.append(engine.verify(part, [rules] if isinstance(rules, str) else rules, baseline))
+            prefixes = [rules] if isinstance(rules, str) else rules
+            verdicts.append(engine.verify(part, prefixes, baseline, profile))
         return engine.merged(verdicts)
 
     def around(self, association: int | None = None) -> Tables[pl.DataFrame]:

@@ -157,21 +157,25 @@ def verify(
     rules: Annotated[str, typer.Option(metavar="PREFIX,...", help="Judge by these rules only.")] = "",
     baseline: Annotated[str, typer.Option(metavar="EDITION", help="rfc9260 or rfc4960.")] = "rfc9260",
     format: Annotated[Format, typer.Option(help="How to write the verdict.")] = Format.text,
+    profile: Annotated[
+        str, typer.Option(metavar="auto|none|STACK", help="Whose known deviations are no news (linux).")
+    ] = "auto",
     fail_on: Annotated[FailOn, typer.Option(help="Exit with 1 if such a rule is broken.")] = FailOn.must,
     udp_port: UdpPorts = None,
 ) -> None:
     """Judge capture files, whoever made them."""
     from sctpinspect.report import junit, verdict_json
     from sctpinspect.report.lines import write
-    from sctpinspect.rules import Level, select
+    from sctpinspect.rules import Level, profiles, select
 
     prefixes = [prefix.strip() for prefix in rules.split(",") if prefix.strip()]
-    select(prefixes)  # a wrong prefix is told before any file is read
+    select(prefixes)  # what is wrong here is told before any file is read
+    profiles.check(profile)
     at_least = Level(fail_on.upper()) if fail_on is not FailOn.never else Level.MUST
     captures, suites, ends, status = [], [], Counter[str](), 0
     for number, file in enumerate(files):
         try:
-            found, verdict = judge(file, prefixes, baseline, udp_port or ())
+            found, verdict = judge(file, prefixes, baseline, profile, udp_port or ())
         except UsageError as error:
             complain(error)
             status = error.exit_status
@@ -279,14 +283,18 @@ def doctor() -> None:
 
 
 def judge(
-    file: str, prefixes: Sequence[str] = (), baseline: str = "rfc9260", udp_ports: Sequence[int] = ()
+    file: str,
+    prefixes: Sequence[str] = (),
+    baseline: str = "rfc9260",
+    profile: str = "auto",
+    udp_ports: Sequence[int] = (),
 ) -> tuple["Capture | Scan", "Verdict"]:
     """Read and judge a file, with progress shown on a terminal."""
     with progress(f"reading {file}") as say:
         tell = told(say, file)
         found = read(file, udp_ports, tell)
         tell("judging", 0)
-        return found, found.verify(prefixes, baseline, tell)
+        return found, found.verify(prefixes, baseline, profile, tell)
 
 
 def read(file: str, udp_ports: Sequence[int], tell: "Tell") -> "Capture | Scan":

@@ -48,8 +48,7 @@ def _case(result: RuleResult, at_least: Level) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=f"{document}.{section}", name=rule.id)
     levels = list(Level)
     messages = [
-        escape(_message(*row))
-        for row in result.findings.select("frame", "chunk", "endpoint", "message").rows()
+        escape(_message(*row)) for row in result.news.select("frame", "chunk", "endpoint", "message").rows()
     ]
     if result.status is Status.CRASHED:
         ElementTree.SubElement(case, "error", message=escape(result.error), type=result.status.value)
@@ -60,6 +59,11 @@ def _case(result: RuleResult, at_least: Level) -> ElementTree.Element:
     elif messages:
         ElementTree.SubElement(case, "system-out").text = "\n".join(
             [f"{result.status}: {rule.title}", *messages]
+        )
+    elif result.status is Status.KNOWN:
+        reasons = result.findings["known"].unique(maintain_order=True)
+        ElementTree.SubElement(case, "system-out").text = "\n".join(
+            f"KNOWN: {escape(reason)}" for reason in reasons
         )
     elif result.status is not Status.PASS:
         ElementTree.SubElement(case, "skipped", message=escape(_reason(result)))

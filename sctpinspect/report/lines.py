@@ -20,6 +20,7 @@ STATUS_STYLES = {
     "CRASHED": "bold magenta",
     "WARN": "bold yellow",
     "NOTICE": "bold cyan",
+    "KNOWN": "bold blue",
 }
 
 

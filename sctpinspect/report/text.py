@@ -17,12 +17,13 @@ from sctpinspect.tables.sends import received, sent
 SHOWN = 3  # violations of an endpoint, rules and associations of a reason
 SHOWN_GROUPS = 5  # endpoints that broke one rule
 
-_BROKEN = (Status.FAIL, Status.CRASHED, Status.WARN, Status.NOTICE)
+_BROKEN = (Status.FAIL, Status.CRASHED, Status.WARN, Status.NOTICE, Status.KNOWN)
 _WORDS = {
     Status.FAIL: ("fails", "fail"),
     Status.CRASHED: ("crashed", "crashed"),
     Status.WARN: ("warns", "warn"),
     Status.NOTICE: ("gives a notice", "give notices"),
+    Status.KNOWN: ("is broken as known", "are broken as known"),
     Status.PASS: ("holds", "hold"),
     Status.INCONCLUSIVE: ("could not be judged", "could not be judged"),
     Status.NOT_APPLICABLE: ("does not apply", "do not apply"),
@@ -79,7 +80,7 @@ def overall(tables: Tables, verdict: Verdict) -> str:
     for status in (Status.FAIL, Status.CRASHED, Status.WARN):
         if counts[status]:
             return status.value
-    held = (counts[Status.PASS] or counts[Status.NOTICE]) and not has_no_sctp(tables)
+    held = (counts[Status.PASS] or counts[Status.NOTICE] or counts[Status.KNOWN]) and not has_no_sctp(tables)
     return "PASS" if held else "NONE"
 
 
@@ -180,6 +181,9 @@ def _broken(file: str, result: RuleResult, findings: pl.DataFrame) -> Iterator[T
     yield line(_INDENT, rule.title)
     if result.status is Status.CRASHED:
         yield line(_INDENT, f"the rule itself failed and judged nothing: {result.error}")
+    for reason, times in findings["known"].drop_nulls().value_counts(sort=True).iter_rows():
+        share = "" if times == findings.height else f" ({times} of {findings.height})"
+        yield line(_INDENT, f"known of the stack{share}: {reason}")
     groups = findings.partition_by("association", "endpoint", maintain_order=True)
     for group in groups[:SHOWN_GROUPS]:
         association, endpoint = group.select("association", "endpoint").row(0)

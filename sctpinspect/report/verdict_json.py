@@ -11,7 +11,18 @@ from sctpinspect.tables import Tables
 
 VERSION = 1
 
-_VIOLATION = ("frame", "frames", "chunk", "association", "endpoint", "expected", "actual", "message", "cites")
+_VIOLATION = (
+    "frame",
+    "frames",
+    "chunk",
+    "association",
+    "endpoint",
+    "expected",
+    "actual",
+    "message",
+    "cites",
+    "known",
+)
 
 
 def document(captures: Iterable[dict[str, Any]]) -> str:

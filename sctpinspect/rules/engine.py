@@ -1,8 +1,9 @@
 """Runs rules over the tables of a capture and derives the status of each (see `model.Status`).
 
-FAIL, WARN or NOTICE (by level) if there is any violation; else CRASHED if the rule raised; else PASS if
-at least one subject was judged; else INCONCLUSIVE; else NOT_APPLICABLE. NOT_IN_FORCE under a baseline
-that does not have the rule. A PASS is never vacuous, and what the capture cannot show never is a FAIL.
+FAIL, WARN or NOTICE (by level) if there is any violation, but KNOWN if each is a known deviation of its stack
+(see `profiles`); else CRASHED if the rule raised; else PASS if at least one subject was judged; else
+INCONCLUSIVE; else NOT_APPLICABLE. NOT_IN_FORCE under a baseline that does not have the rule. A PASS is never
+vacuous, and what the capture cannot show never is a FAIL.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ import polars as pl
 from polars._typing import PolarsDataType
 
 from sctpinspect.protocol import UsageError
+from sctpinspect.rules import profiles
 from sctpinspect.rules.model import BROKEN, EDITIONS, OF_JUDGEMENTS, Judgement, Level, Need, Rule, Status
 from sctpinspect.rules.registry import select
 from sctpinspect.rules.view import View, view
@@ -47,7 +49,7 @@ class RuleResult:
     """The verdict of one rule on one capture.
 
     judged: number of subjects judged. calls: the rows of calls among them.
-    findings: one row per violation (`schema.FINDINGS`).
+    findings: one row per violation (`schema.FINDINGS`), known deviations too.
     inconclusive: `association` and `reason` of what could not be judged. error: why the rule crashed.
     """
 
@@ -59,6 +61,11 @@ class RuleResult:
     inconclusive: pl.DataFrame = field(default_factory=lambda: _NO_REASONS)
     error: str = ""
 
+    @property
+    def news(self) -> pl.DataFrame:
+        """The findings that are no known deviations."""
+        return self.findings.filter(pl.col("known").is_null())
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -68,8 +75,8 @@ class Verdict:
 
     @property
     def findings(self) -> pl.DataFrame:
-        """All violations (`schema.FINDINGS`)."""
-        return pl.concat([_NO_FINDINGS, *(result.findings for result in self.results)])
+        """All violations (`schema.FINDINGS`) that are no known deviations."""
+        return pl.concat([_NO_FINDINGS, *(result.news for result in self.results)])
 
     @property
     def calls_judged(self) -> frozenset[int]:
@@ -85,27 +92,39 @@ class Verdict:
         """Whether a rule of this level or a stronger one is broken. One that crashed counts as broken."""
         levels = list(Level)[: list(Level).index(at_least) + 1]
         return any(
-            result.status is Status.CRASHED
-            or (result.rule.level in levels and not result.findings.is_empty())
+            result.status is Status.CRASHED or (result.rule.level in levels and not result.news.is_empty())
             for result in self.results
         )
 
 
-def verify(tables: Tables[pl.DataFrame], prefixes: Sequence[str] = (), baseline: str = "rfc9260") -> Verdict:
+def verify(
+    tables: Tables[pl.DataFrame],
+    prefixes: Sequence[str] = (),
+    baseline: str = "rfc9260",
+    profile: str = profiles.BY_RECIPE,
+) -> Verdict:
     """Judge `tables` by the rules that begin with one of `prefixes` (default: all).
 
-    Raises UsageError for an unknown baseline or prefix.
+    profile: whose known deviations are no news, of every endpoint; see `profiles`. Raises UsageError for an
+    unknown baseline, prefix or profile.
     """
+    profiles.check(profile)
     if baseline not in BASELINES:
         raise UsageError(f"there is no baseline {baseline}; choose one of {', '.join(BASELINES)}")
-    return judge(tables, select(prefixes), BASELINES[baseline])
+    return judge(tables, select(prefixes), BASELINES[baseline], profile)
 
 
-def judge(tables: Tables[pl.DataFrame], rules: Iterable[Rule], edition: str = EDITIONS[-1]) -> Verdict:
+def judge(
+    tables: Tables[pl.DataFrame],
+    rules: Iterable[Rule],
+    edition: str = EDITIONS[-1],
+    profile: str = profiles.BY_RECIPE,
+) -> Verdict:
     """Judge `tables` by `rules`, as `edition` of the base protocol has them."""
     seen = view(tables)
     lacking = _lacking(seen)
-    endpoints = _endpoint_texts(seen.endpoints).collect()
+    stacks = profiles.of_endpoints(seen.endpoints, seen.recipe, profile)
+    endpoints = _endpoint_texts(seen.endpoints).join(stacks, on=[*_SUBJECT], maintain_order="left").collect()
 
     def of(rule: Rule) -> RuleResult:
         if not rule.in_force(edition):
@@ -151,7 +170,7 @@ def _result(rule: Rule, seen: View, lacking: dict[Need, pl.DataFrame], endpoints
 
 def _status(rule: Rule, judged: int, findings: pl.DataFrame, inconclusive: pl.DataFrame) -> Status:
     if not findings.is_empty():
-        return BROKEN[rule.level]
+        return BROKEN[rule.level] if findings["known"].has_nulls() else Status.KNOWN
     if judged:
         return Status.PASS
     return Status.NOT_APPLICABLE if inconclusive.is_empty() else Status.INCONCLUSIVE
@@ -303,6 +322,7 @@ def _findings(rule: Rule, violations: pl.DataFrame, endpoints: pl.DataFrame) -> 
             ),
         )
         .join(endpoints, on=[*_SUBJECT], how="left", maintain_order="left")
+        .with_columns(known=profiles.reason(rule.id))
         .select(pl.col(name).cast(dtype) for name, dtype in columns.items())
         .pipe(_in_order)
     )

@@ -37,6 +37,7 @@ class Status(StrEnum):
     FAIL = "FAIL"
     WARN = "WARN"
     NOTICE = "NOTICE"
+    KNOWN = "KNOWN"
     CRASHED = "CRASHED"
     PASS = "PASS"
     INCONCLUSIVE = "INCONCLUSIVE"

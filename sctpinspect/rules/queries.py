@@ -204,6 +204,11 @@ def awake(t: View, time_ns: pl.Expr) -> pl.Expr:
     return time_ns - pl.sum_horizontal(stood) if stood else time_ns
 
 
+def awake_for(t: View, until_ns: pl.Expr, interval: pl.Expr) -> pl.Expr:
+    """How much of an interval that ends then the machine was not standing still."""
+    return awake(t, until_ns) - awake(t, until_ns - interval)
+
+
 def too_short(questions: pl.LazyFrame) -> pl.LazyFrame:
     """`association` and `reason` of questions that the capture ends too early for."""
     return questions.select("association", reason=pl.lit("the capture ends before an answer is due")).unique()

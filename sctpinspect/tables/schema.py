@@ -532,6 +532,7 @@ FINDINGS: Schema = {
     "actual": Column(TEXT, "what was found"),
     "message": Column(TEXT, "one sentence"),
     "cites": Column(TEXTS, "RFC and section"),
+    "known": Column(TEXT, "why the stack is known to do so; null: it is not"),
 }
 
 TABLES: dict[str, Schema] = {

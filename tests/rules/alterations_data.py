@@ -199,6 +199,15 @@ def given_up_in_silence(story):
     return find(story, T.DATA, 4)
 
 
+@alteration("rfc9260/7.2.1/one-packet-after-timeout", "silence")
+def two_packets(story):
+    again = find(story, T.DATA, 3)
+    second = replace(again, time_ns=again.time_ns + 30 * MS, chunks=again.chunks[1:])
+    change(story, again, chunks=again.chunks[:1])
+    story.packets.insert(index(story, find(story, T.DATA, 3)) + 1, second)
+    return second
+
+
 @alteration("rfc9260/8.1/association-max-retrans", "silence")
 def once_too_often(story):
     story.recipe["sysctls"]["association_max_retrans"] = "2"
@@ -273,10 +282,21 @@ def more_than_there_is_room_for(story):
     "rfc9260/6.1/zero-window-probe-single",
     "window",
     "rfc9260/6.1/peer-rwnd-respected",
+    "rfc9260/6.1/zero-window-probe-timing",
 )
 def two_probes(story):
     patch(story, find(story, T.SACK), A_RWND, u32(0))
     return find(story, T.DATA, 2)
+
+
+@alteration("rfc9260/6.1/zero-window-probe-timing", "window")
+def the_first_probe_too_soon(story):
+    return sooner(story, find(story, T.DATA, 3), 500)
+
+
+@alteration("rfc9260/6.1/zero-window-probe-timing", "window")
+def a_probe_as_soon_as_the_one_before(story):
+    return sooner(story, find(story, T.DATA, 5), 900)
 
 
 @alteration("rfc9260/6.1/retransmissions-before-new-data", "silence")

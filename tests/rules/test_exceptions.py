@@ -1,7 +1,10 @@
 """What looks wrong and is not, or cannot be told: no rule may break, and a rule that cannot tell says so."""
 
+from dataclasses import replace
+
 import builders as b
 import pytest
+from rules.alterations_data import sack_after
 from rules.altering import (
     PAYLOAD,
     SSN,
@@ -25,11 +28,12 @@ from rules.altering import (
     u16,
     u32,
 )
-from rules.good import CAPTURES, COOKIE, HOSTS, Story, given, late
+from rules.captures import CAPTURES
+from rules.good import COOKIE, HOSTS, MS, Story, given, late
 from rules.verdicts import broken, verdict
 
 from sctpinspect.decode import decode
-from sctpinspect.journal import STALLED, Event
+from sctpinspect.journal import STALLED, Event, stall
 from sctpinspect.protocol import ChunkType, DataFlag, ParameterType
 from sctpinspect.rules import Status
 from sctpinspect.rules.engine import verify
@@ -403,6 +407,27 @@ def test_a_time_in_which_the_machine_ran_nothing_makes_nothing_late(told, is_lat
     assert rule in broken(story)
     story.events.append(Event(after.time_ns - 1000, "wire", STALLED, told))
     assert (rule in broken(story)) is is_late
+
+
+def test_a_timer_may_run_out_as_late_as_the_machine_runs_again():
+    story = CAPTURES["losses"]()
+    story.recipe["sysctls"]["rto_max"] = "1000"
+    again = next(packet for packet in story.packets if frame(story, packet) == 31)  # after RTO.Min
+    delay(story, again, 600)
+    rule = "rfc9260/6.3.1/rto-max"
+    assert broken(story) == {rule: [31]}
+    due_ns = again.time_ns - 5 * MS
+    story.events.append(stall(due_ns, due_ns + 600 * MS))
+    assert broken(story) == {}
+
+
+@innocent("losses")
+def a_time_out_right_after_a_fast_retransmit(story):
+    """Which need not have restarted the timer."""
+    first, again = find(story, T.DATA, 8), find(story, T.DATA, 12)
+    sack = delay(story, sack_after(story, again), 1000)
+    change(story, sack, chunks=[b.sack(1011, duplicates=[1008])])
+    story.packets.insert(index(story, again) + 1, replace(again, time_ns=first.time_ns + 985 * MS))
 
 
 def test_where_tsns_were_reset_they_tell_no_order_of_calls():

@@ -5,7 +5,7 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import argument, flagged, lasting, number, of_associations, succeeded
-from sctpinspect.rules.queries import MILLISECOND, SECOND, TICKS_NS, TIMER_SLACK, USER_DATA, found
+from sctpinspect.rules.queries import MILLISECOND, SECOND, TICKS_NS, TIMER_SLACK, USER_DATA, awake, found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
 
@@ -41,13 +41,15 @@ def autoclose(t: View) -> Judgement:
     ends = own.filter(is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK, ChunkType.ABORT))
     first = ends.sort("time_ns", maintain_order=True).unique("association", keep="first", maintain_order=True)
     end = first.select("association", "frame", "type", end_ns="time_ns", end_side="side")
+    ended = pl.min_horizontal(pl.coalesce("end_ns", pl.lit(t.end_ns)), "told_ns")
     watched = (
         idle.filter(pl.col("limit") > 0)
         .join(last, on="association", maintain_order="left")
         .join(end, on="association", how="left", maintain_order="left")
         .join(by_call, on=ENDPOINT, how="left", maintain_order="left")
         .with_columns(
-            idle=pl.min_horizontal(pl.coalesce("end_ns", pl.lit(t.end_ns)), "told_ns") - pl.col("last_ns"),
+            idle=ended - pl.col("last_ns"),
+            awake=awake(t, ended) - awake(t, pl.col("last_ns")),
             by_timer=(pl.col("end_side") == pl.col("side"))
             & (pl.col("type") == ChunkType.SHUTDOWN)
             & (pl.col("told_ns") > pl.col("end_ns")).fill_null(True),
@@ -55,7 +57,7 @@ def autoclose(t: View) -> Judgement:
         )
         .with_columns(pl.col("by_timer").fill_null(False))
     )
-    too_late = pl.col("idle") > pl.col("latest")
+    too_late = pl.col("awake") > pl.col("latest")
     subjects = watched.filter(pl.col("by_timer") | too_late)
     too_soon = pl.col("by_timer") & (pl.col("idle") < pl.col("limit") - TICKS_NS)
     violations = subjects.filter(too_soon | too_late)

@@ -3,7 +3,7 @@
 import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, chunk_name, found
+from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, awake_for, chunk_name, found
 from sctpinspect.rules.repeats import COPY, limits, repeats
 
 
@@ -34,7 +34,7 @@ def t1_backoff(t: View) -> Judgement:
         repeats(t)
         .join(limits(t), on=["association", "side"], how="left", maintain_order="left")
         .with_columns(interval=interval)
-        .with_columns(before=pl.col("interval").shift().over(COPY))
+        .with_columns(before=awake_for(t, pl.col("time_ns"), pl.col("interval")).shift().over(COPY))
         .filter(pl.col("before").is_not_null())
         .with_columns(due=due)
     )

@@ -4,8 +4,8 @@ import polars as pl
 
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.answers import left_out, unmoved
-from sctpinspect.rules.queries import TICKS_NS, found
-from sctpinspect.rules.timers import AT_SENDER
+from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, awake_for, either, found
+from sctpinspect.rules.timers import AT_SENDER, has_grown, known, parameter
 from sctpinspect.tables.associations import ENDPOINT
 
 
@@ -64,6 +64,52 @@ def _probes(t: View) -> pl.LazyFrame:
     """New DATA sent to a peer whose window is known to be closed."""
     is_closed = (pl.col("window") == 0) & (pl.col("beyond") > 0)
     return unmoved(t, t.transmissions).filter(~pl.col("is_retransmission") & is_closed)
+
+
+@rule(
+    "rfc9260/6.1/zero-window-probe-timing",
+    level=Level.SHOULD,
+    cites=["RFC 9260 §6.1 (A)"],
+    needs=[Need.HANDSHAKE],
+    to_fail=AT_SENDER,
+)
+def zero_window_probe_timing(t: View) -> Judgement:
+    """The first probe of a closed window comes after one RTO, and the next ones at times that double.
+
+    What it checks: that new DATA sent while the peer's a_rwnd is 0 comes RTO.Min or later after the last
+    SACK, and that the second time-out of such DATA takes twice as long as the first, up to RTO.Max.
+    Why it matters: the window mostly opens by itself soon.
+    What the capture must contain: the handshake, new DATA after a SACK with an a_rwnd of 0, and RTO.Min: the
+    journal or the recipe of a sandbox. A violation counts only in a capture of the sandbox without drops.
+    Known exceptions: timers may be 12 % and two clock ticks late. Associations with RE_CONFIG or FORWARD_TSN
+    are left out.
+    References: RFC 9260 §6.1 (A).
+    """
+    first, unknown = known(_probes(t), parameter(t, "rto_min"), "RTO.Min")
+    sequence = [*ENDPOINT, "tsn"]
+    again = (
+        unmoved(t, t.transmissions)
+        .join(_probes(t).select(sequence), on=sequence, how="semi", maintain_order="left")
+        .filter(pl.col("has_expired") & (pl.col("window") == 0))
+        .with_columns(before=awake_for(t, pl.col("time_ns"), pl.col("since_sent")).shift(1).over(sequence))
+        .filter(pl.col("before").is_not_null())
+        .join(parameter(t, "rto_max").select(*ENDPOINT, rto_max="least"), on=ENDPOINT, maintain_order="left")
+    )
+    early = first.filter(pl.col("since_heard") < pl.col("least") - TICKS_NS)
+    hasty = again.filter(~has_grown(pl.col("since_sent"), pl.col("before"), pl.col("rto_max")))
+    violations = either(
+        found(
+            early,
+            pl.format("a probe after {} ms or more", pl.col("least") // MILLISECOND),
+            pl.format("TSN {} {} ms after the SACK", "tsn", pl.col("since_heard") // MILLISECOND),
+        ),
+        found(
+            hasty,
+            pl.format("a probe after twice the {} ms before", pl.col("before") // MILLISECOND),
+            pl.format("TSN {} again after {} ms", "tsn", pl.col("since_sent") // MILLISECOND),
+        ),
+    )
+    return Judgement(either(first, again), violations, pl.concat([unknown, left_out(t)]))
 
 
 @rule(

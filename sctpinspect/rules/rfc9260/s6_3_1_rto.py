@@ -4,7 +4,7 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, found
+from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, awake_for, found
 from sctpinspect.rules.timers import AT_SENDER, expiries, known, parameter
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
@@ -56,7 +56,7 @@ def rto_max(t: View) -> Judgement:
     """
     subjects, unknown = known(expiries(t), parameter(t, "rto_max"), "RTO.Max")
     latest = (pl.col("most") * TIMER_SLACK).cast(pl.Int64) + TICKS_NS
-    violations = subjects.filter(pl.col("waited") > latest)
+    violations = subjects.filter(awake_for(t, pl.col("time_ns"), pl.col("waited")) > latest)
     expected = pl.format("{} ms or less", pl.col("most") // MILLISECOND)
     actual = pl.format("TSN {} sent again after {} ms", "tsn", pl.col("waited") // MILLISECOND)
     return Judgement(subjects, found(violations, expected, actual), unknown)
@@ -88,9 +88,9 @@ def rto_initial(t: View) -> Judgement:
         number=pl.int_range(pl.len()).over(ENDPOINT), waited=pl.col("time_ns").diff().over(ENDPOINT)
     ).filter(pl.col("number") == 1)
     subjects, unknown = known(repeats, parameter(t, "rto_initial"), "RTO.Initial")
-    is_right = pl.col("waited").is_between(
-        pl.col("least") - TICKS_NS, (pl.col("most") * TIMER_SLACK).cast(pl.Int64) + TICKS_NS
-    )
+    is_early = pl.col("waited") < pl.col("least") - TICKS_NS
+    latest = (pl.col("most") * TIMER_SLACK).cast(pl.Int64) + TICKS_NS
+    is_late = awake_for(t, pl.col("time_ns"), pl.col("waited")) > latest
     expected = pl.format("INIT after {} ms", pl.col("least") // MILLISECOND)
     actual = pl.format("after {} ms", pl.col("waited") // MILLISECOND)
-    return Judgement(subjects, found(subjects.filter(~is_right), expected, actual), unknown)
+    return Judgement(subjects, found(subjects.filter(is_early | is_late), expected, actual), unknown)

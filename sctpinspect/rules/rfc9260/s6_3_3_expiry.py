@@ -5,7 +5,7 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.answers import left_out, unmoved
-from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, USER_DATA, found
+from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, USER_DATA, awake, awake_for, found
 from sctpinspect.rules.timers import AT_SENDER, expiries, has_grown, known, parameter, since_heard
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
@@ -32,7 +32,7 @@ def t3_exponential_backoff(t: View) -> Judgement:
     maxima = parameter(t, "rto_max").select(*ENDPOINT, rto_max="least")
     sequence = [*ENDPOINT, "tsn", "from_path"]
     heard = since_heard(t, expiries(t)).with_columns(
-        before=pl.col("since_sent").shift(1).over(sequence),
+        before=awake_for(t, pl.col("time_ns"), pl.col("since_sent")).shift(1).over(sequence),
         begun_ns=(pl.col("time_ns") - pl.col("since_sent")).shift(1).over(sequence),
         frames=pl.concat_list(pl.col("frame").shift(1).over(sequence), "frame"),
     )
@@ -114,7 +114,7 @@ def data_eventually_delivered_or_failed(t: View) -> Judgement:
     judged = pl.concat([data.unique(ENDPOINT, keep="first", maintain_order=True), unacknowledged])
     subjects, unknown = known(judged, parameter(t, "rto_max"), "RTO.Max")
     silent = subjects.join(last, on=ENDPOINT, how="left", maintain_order="left").with_columns(
-        waited=pl.col("last_ns") - pl.col("time_ns")
+        waited=awake(t, pl.col("last_ns")) - awake(t, pl.col("time_ns"))
     )
     limit = (pl.col("most") * TIMER_SLACK).cast(pl.Int64) + TICKS_NS
     violations = silent.filter(pl.col("acked_frame").is_null() & (pl.col("waited") > limit))

@@ -9,13 +9,12 @@ from sctpinspect.rules.timers import AT_SENDER, known, parameter
 from sctpinspect.tables.associations import ENDPOINT
 
 _KIND = pl.col("retransmission").cast(pl.String)
-_EARLY = (
-    (pl.col("since_sent") < pl.col("least") - TICKS_NS)
-    & ~pl.col("is_marked")
-    & pl.col("since_acked").is_null()
-    & (pl.col("since_disorder") > pl.col("since_sent")).fill_null(True)
+_IN_ORDER = pl.col("since_acked").is_null() & (pl.col("since_disorder") > pl.col("since_sent")).fill_null(
+    True
 )
-"""Sent again sooner than any timer could, not marked by one before, and no SACKs changed places meanwhile."""
+"""No SACKs changed places since it was sent."""
+_EARLY = (pl.col("since_sent") < pl.col("least") - TICKS_NS) & ~pl.col("is_marked") & _IN_ORDER
+"""Sent again sooner than any timer could, and not marked by one before."""
 
 
 @rule(
@@ -80,20 +79,35 @@ def fast_retransmit_once(t: View) -> Judgement:
     """DATA is sent again for being missed once; after that only its timer sends it.
 
     What it checks: that DATA which was sent again by Fast Retransmit is not sent once more sooner than
-    RTO.Min after that.
+    RTO.Min after it was first sent, for then its timer cannot have run out.
     Why it matters: the SACKs that report it missing may have left before the copy arrived.
     What the capture must contain: a Fast Retransmit, and RTO.Min: the journal or the recipe of a sandbox. A
     violation counts only in a capture of the sandbox without drops, which knows when SACKs arrived.
-    Known exceptions: what T3-rtx has marked, and what SACKs took back that changed places on the way.
-    Associations with RE_CONFIG or FORWARD_TSN are left out.
-    References: RFC 9260 §7.2.4.
+    Known exceptions: what SACKs took back that changed places on the way, and DATA that was outstanding when
+    T3-rtx ran out, which marks it once more. Associations with RE_CONFIG or FORWARD_TSN are left out.
+    References: RFC 9260 §7.2.4; RFC 9260 §6.3.2 (a Fast Retransmit need not restart the timer).
     """
-    again = unmoved(t, t.transmissions).filter("is_retransmission").sort("packet", "chunk")
+    sent = unmoved(t, t.transmissions)
+    first = sent.group_by(*ENDPOINT, "tsn").agg(first_ns=pl.col("time_ns").min())
+    expired = sent.filter("has_expired").select(*ENDPOINT, "time_ns", expired_ns="time_ns").sort("time_ns")
     is_fast = (_KIND == "fast").fill_null(False)
-    repeated = again.with_columns(
-        fast_before=is_fast.cast(pl.Int64).cum_sum().over(*ENDPOINT, "tsn") - is_fast.cast(pl.Int64)
-    ).filter(is_fast | (pl.col("fast_before") > 0))
+    repeated = (
+        sent.filter("is_retransmission")
+        .sort("packet", "chunk")
+        .with_columns(
+            fast_before=is_fast.cast(pl.Int64).cum_sum().over(*ENDPOINT, "tsn") - is_fast.cast(pl.Int64)
+        )
+        .filter(is_fast | (pl.col("fast_before") > 0))
+        .join(first, on=[*ENDPOINT, "tsn"], maintain_order="left")
+        .sort("time_ns", maintain_order=True)
+        .join_asof(expired, on="time_ns", by=ENDPOINT, allow_exact_matches=False, check_sortedness=False)
+    )
     subjects, unknown = known(repeated, parameter(t, "rto_min"), "RTO.Min")
-    violations = subjects.filter(_EARLY & (pl.col("fast_before") > 0))
+    cannot_have_expired = (pl.col("time_ns") - pl.col("first_ns") < pl.col("least") - TICKS_NS) & (
+        pl.col("expired_ns") < pl.col("first_ns")
+    ).fill_null(True)
+    violations = subjects.filter(
+        cannot_have_expired & ~pl.col("is_marked") & _IN_ORDER & (pl.col("fast_before") > 0)
+    )
     actual = pl.format("TSN {} again after {} ms", "tsn", pl.col("since_sent") // MILLISECOND)
     return Judgement(subjects, found(violations, "one Fast Retransmit", actual), unknown)

@@ -5,7 +5,7 @@ import polars as pl
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.answers import AT_RECEIVER, at_once, unmoved
-from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, found, unanswered
+from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, awake_for, found, unanswered
 from sctpinspect.rules.rfc9260.s3_3_4_acknowledged import inexact
 from sctpinspect.rules.timers import AT_SENDER, has_grown, known, parameter, since_heard
 from sctpinspect.tables.associations import ENDPOINT, is_type
@@ -60,7 +60,7 @@ def t2_backoff(t: View) -> Judgement:
             & (pl.col("path") == pl.col("path").shift(2).over(kind)),
             begun_ns=pl.col("time_ns").shift(2).over(kind),
         )
-        .with_columns(before=pl.col("pause").shift(1).over(kind))
+        .with_columns(before=awake_for(t, pl.col("time_ns"), pl.col("pause")).shift(1).over(kind))
         .filter(pl.col("same") & (pl.col("heard_ns") < pl.col("begun_ns")).fill_null(True))
     )
     grown = has_grown(pl.col("pause"), pl.col("before"), pl.col("rto_max"))

@@ -1,0 +1,1 @@
+"""The lessons of the classic Linux SCTP tutorials, one scenario each."""
