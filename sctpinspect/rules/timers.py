@@ -20,7 +20,7 @@ PARAMETERS = {
     "hb_interval": ("SCTP_PEER_ADDR_PARAMS", "spp_hbinterval", MILLISECOND),
     "association_max_retrans": ("SCTP_ASSOCINFO", "sasoc_asocmaxrxt", 1),
     "path_max_retrans": ("SCTP_PEER_ADDR_PARAMS", "spp_pathmaxrxt", 1),
-    "max_burst": ("SCTP_MAX_BURST", "value", 1),
+    "max_burst": ("SCTP_MAX_BURST", "assoc_value", 1),
 }
 """Names of sysctls, the socket options and fields that override them, and their unit (ns; 1: a number)."""
 
@@ -36,7 +36,7 @@ def parameter(t: View, name: str) -> pl.LazyFrame:
     sysctls = t.recipe.get("sysctls")
     stated = str(sysctls.get(name)) if isinstance(sysctls, dict) else ""
     system = int(stated) if stated.isdecimal() and len(stated) < 10 else None
-    value = number(argument("value" if field == "value" else f"value.{field}"))
+    value = number(argument(f"value.{field}"))
     given = succeeded(t, "setsockopt").filter((pl.col("option") == option) & value.is_between(1, 10**9))
     of_hosts = given.group_by("host").agg(least=value.min(), most=value.max())
     before = settings(t, option, value.is_between(1, 10**9)).select(*ENDPOINT, exact=True).unique()
