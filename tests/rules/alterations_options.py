@@ -258,3 +258,78 @@ def ecn_is_announced_in_spite_of_its_option(story):
 def ecn_is_announced_in_spite_of_the_system(story):
     story.recipe["sysctls"]["ecn_enable"] = "0"
     return find(story, T.INIT_ACK)
+
+
+@alteration("rfc6458/8.1.3/initmsg-init-timeout", "sized")
+def an_init_later_than_the_longest_timeout(story):
+    another_value(story, "SCTP_INITMSG", sinit_max_init_timeo=200)
+    return [find(story, T.INIT, 2), find(story, T.INIT, 3)]
+
+
+@alteration("rfc6458/8.1.12/path-mtu-fixed", "sized")
+def a_packet_larger_than_the_path_mtu(story):
+    another_value(story, "SCTP_PEER_ADDR_PARAMS", spp_pathmtu=500)
+    return [find(story, T.DATA, 0), find(story, T.DATA, 1)]
+
+
+@alteration("rfc6458/8.1.12/dscp-option", "sized")
+def a_packet_of_another_class(story):
+    return change(story, find(story, T.COOKIE_ECHO), fields={"tos": 2})
+
+
+@alteration("rfc6458/8.1.12/hb-time-zero", "sized", "rfc9260/8.3/hb-interval")
+def a_heartbeat_too_soon(story):
+    beat, ack = find(story, T.HEARTBEAT, 1), find(story, T.HEARTBEAT_ACK, 1)
+    insert(story, beat, b.heartbeat(b"too soon"))
+    insert(story, beat, b.heartbeat_ack(b"too soon"), like=ack)
+    return beat
+
+
+@alteration("rfc6458/8.1.24/max-burst", "sized")
+def a_packet_too_many_at_a_time(story):
+    another_value(story, "SCTP_MAX_BURST", assoc_value=1)
+    return find(story, T.DATA, 2)
+
+
+@alteration("rfc6458/8.2.1/status-state", "sized")
+def an_association_is_told_not_to_be_up(story):
+    return read(story, "SCTP_STATUS", sstat_state="SCTP_COOKIE_WAIT")
+
+
+@alteration("rfc6458/8.2.1/status-fragmentation-point", "sized")
+def a_fragment_beyond_the_point_that_is_told(story):
+    read(story, "SCTP_STATUS", sstat_fragmentation_point=400)
+    return find(story, T.DATA)
+
+
+@alteration("rfc6458/8.2.2/peer-addr-info", "sized")
+def a_confirmed_address_is_told_to_be_unconfirmed(story):
+    return read(story, "SCTP_GET_PEER_ADDR_INFO", spinfo_state="SCTP_UNCONFIRMED")
+
+
+@alteration("rfc6458/8.2.2/peer-addr-info", "sized")
+def a_path_mtu_that_packets_have_exceeded(story):
+    return read(story, "SCTP_GET_PEER_ADDR_INFO", spinfo_mtu=60)
+
+
+@alteration("rfc6458/5.3.4/snd-sack-immediately", "extended")
+def a_message_without_the_i_bit(story):
+    return patch(story, find(story, T.DATA, 1), 1, bytes([b.WHOLE]))
+
+
+@alteration("rfc6458/8.3.2/auth-chunk", "extended")
+def a_chunk_to_be_authenticated_is_not_listed(story):
+    another_value(story, "SCTP_AUTH_CHUNK", sauth_chunk=int(T.DATA))
+    return find(story, T.INIT)
+
+
+@alteration("rfc6458/8.1.17/hmac-ident", "extended")
+def hmacs_in_another_order(story):
+    another_value(story, "SCTP_HMAC_IDENT", shmac_idents=[1, 3])
+    return find(story, T.INIT)
+
+
+@alteration("rfc6458/8.2.3/peer-auth-chunks", "extended")
+def a_chunk_is_told_that_the_peer_did_not_list(story):
+    read(story, "SCTP_PEER_AUTH_CHUNKS", gauth_chunks="c100")
+    return find(story, T.INIT_ACK)

@@ -1,13 +1,14 @@
 """Good captures of programs that set options: timers, errors, counters, extensions, and what is told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import builders as b
 from rules.good import HOSTS, Association, Side, Story, u32s
-from rules.good_data import Transfer
+from rules.good_data import Transfer, close
 
-from sctpinspect.protocol import CauseCode, ChunkType, ParameterType
+from sctpinspect.protocol import CauseCode, ChunkType, DataFlag, ParameterType
 from sctpinspect.protocol.serial import add
 
 HEARD_MS = 30
@@ -126,6 +127,8 @@ def unreachable() -> Story:
 
 
 EXTENSIONS = (
+    b.parameter(ParameterType.CHUNK_LIST, bytes([ChunkType.ASCONF, ChunkType.ASCONF_ACK])),
+    b.parameter(ParameterType.REQUESTED_HMAC_ALGORITHM, bytes([0, 3, 0, 1])),
     b.parameter(ParameterType.FORWARD_TSN_SUPPORTED),
     b.parameter(ParameterType.ECN_CAPABLE),
     b.parameter(
@@ -147,7 +150,10 @@ def extended() -> Story:
     for name in ("PR", "AUTH", "ASCONF", "RECONFIG", "ECN"):
         set_option(story, client, f"SCTP_{name}_SUPPORTED", assoc_id=0, assoc_value=1)
     set_option(story, client, "SCTP_NODELAY", value=1)
+    set_option(story, client, "SCTP_AUTH_CHUNK", sauth_chunk=int(ChunkType.ASCONF))
+    set_option(story, client, "SCTP_HMAC_IDENT", shmac_num_idents=2, shmac_idents=[3, 1])
     connected(made)
+    read_option(story, client, "SCTP_PEER_AUTH_CHUNKS", gauth_number_of_chunks=2, gauth_chunks="c180")
     made.heartbeats()
     counters = dict.fromkeys(("opackets", "osacks", "octrlchunks", "oodchunks", "ouodchunks"), 10)
     counters |= dict.fromkeys(("ipackets", "isacks", "ictrlchunks", "iodchunks", "iuodchunks"), 20)
@@ -155,8 +161,9 @@ def extended() -> Story:
     look(story, client, counters)
     for number in range(2):
         payload = b"DATA %d" % number
-        with made.sending(0, payload):
-            made.send(0, made.data(0, payload))
+        with made.sending(0, payload, flags=["SCTP_SACK_IMMEDIATELY"] * number):
+            flags = b.WHOLE | DataFlag.IMMEDIATE * number
+            made.send(0, made.data(0, payload, flags=flags))
     made.sack(1)
     address = b.parameter(ParameterType.SET_PRIMARY_ADDRESS, u32s(1) + b.address_parameter(HOSTS["a"][1]))
     with story.call(
@@ -201,9 +208,61 @@ def cannot_start() -> Story:
     return story
 
 
+TOS = 46 << 2 | 2  # expedited, and capable of ECN
+
+
+def sized() -> Story:
+    """Packets of a fixed size and class, in bursts; HEARTBEATs as often as can be; INITs soon again."""
+    story = on_lossy_links()
+    client, server = pair(35)
+    made = Transfer(story, (client, server))
+    listening(story, server)
+    story.calls_only("a", 35, "socket", family="AF_INET", type="SOCK_STREAM")
+    set_option(story, client, "SCTP_RTOINFO", srto_initial=200, srto_min=200, srto_max=200)
+    set_option(story, client, "SCTP_MAX_BURST", assoc_id=0, assoc_value=2)
+    init = {"sinit_num_ostreams": 0, "sinit_max_instreams": 0, "sinit_max_attempts": 5}
+    set_option(story, client, "SCTP_INITMSG", **init, sinit_max_init_timeo=250)
+    flags = ["SPP_HB_ENABLE", "SPP_HB_TIME_IS_ZERO", "SPP_PMTUD_DISABLE", "SPP_DSCP"]
+    params = {"spp_hbinterval": 0, "spp_pathmtu": 600, "spp_dscp": 46 << 2, "spp_flags": flags}
+    set_option(story, client, "SCTP_PEER_ADDR_PARAMS", spp_address=None, **params)
+    given = {"address": server.addresses[0], "port": server.port}
+    with story.call("a", 35, "connect", client.port, **given):
+        for wait in (200, 250, 250):
+            made.send(0, init_of(client), lost=True, tag=0)
+            story.wait(wait)
+        made.set_up()
+    for _ in range(3):
+        made.heartbeat(0, 0)
+        story.wait(250)
+    status = {"sstat_state": "SCTP_ESTABLISHED", "sstat_outstrms": 10, "sstat_instrms": 10}
+    read_option(story, client, "SCTP_STATUS", **status, sstat_fragmentation_point=552)
+    info = {"spinfo_address": server.addresses[0], "spinfo_address_port": server.port}
+    read_option(story, client, "SCTP_GET_PEER_ADDR_INFO", **info, spinfo_state="SCTP_ACTIVE", spinfo_mtu=600)
+    story.wait(HEARD_MS)
+    payload = bytes(1200)
+    with made.sending(0, payload):
+        for begin, flag in ((0, DataFlag.BEGINNING), (500, 0), (1000, DataFlag.ENDING)):
+            made.send(0, made.data(0, payload[begin : begin + 500], flags=flag))
+    story.wait(2)
+    made.sack(1)
+    story.wait(2)
+    with story.call("a", 35, "close", client.port):
+        close(made)
+    story.wait(1000)
+    expedited = {client.addresses[0]: {"tos": TOS}}
+    story.packets = [replace(packet, fields=expedited.get(packet.source, {})) for packet in story.packets]
+    return story
+
+
+def init_of(side: Side) -> bytes:
+    outbound, inbound = side.streams
+    return b.init(*side.listed, tag=side.tag, tsn=side.tsn, outbound=outbound, inbound=inbound)
+
+
 CAPTURES: dict[str, Callable[[], Story]] = {
     "given_up": given_up,
     "unreachable": unreachable,
     "extended": extended,
     "cannot_start": cannot_start,
+    "sized": sized,
 }

@@ -1,10 +1,12 @@
 """SCTP_DELAYED_SACK: how long a receiver waits with a SACK, and for how many packets.
 
-The server acknowledges after 100 ms, or every third packet. The client acknowledges each packet at once.
+The server acknowledges after 100 ms, or every third packet; at once where the client asks for it with
+SCTP_SACK_IMMEDIATELY. The client acknowledges each packet at once.
 """
 
 import time
 
+from sctpinspect.journal.linux import SCTP_SACK_IMMEDIATELY
 from sctpinspect.journal.structures import DelayedSack, NoDelay
 from sctpinspect.scenarios.topology import Topology
 
@@ -23,7 +25,7 @@ def server(host):
         listener.listen()
         host.signal("listening")
         with listener.accept() as sock:
-            for _ in range(2 * PACKETS):
+            for _ in range(2 * PACKETS + 1):
                 sock.recv()
             for number in range(PACKETS):
                 sock.send(b"answer %d" % number)
@@ -41,5 +43,6 @@ def client(host):
             time.sleep(3 * DELAY_MS / 1000)
         for number in range(PACKETS):  # so many that the last one is acknowledged at once
             sock.send(b"together %d" % number)
+        sock.sctp_sendmsg(b"urgent", flags=SCTP_SACK_IMMEDIATELY)
         for _ in range(PACKETS):
             sock.recv()

@@ -1,8 +1,8 @@
 """SCTP_PEER_ADDR_PARAMS: HEARTBEATs on one path and none on the other, until one is demanded.
 
 The server sends HEARTBEATs to both addresses of the client, every 200 ms and an RTO. The client does so on
-the second path, switches them off on the first, and at last demands a single one there. In variant `time-zero`
-nothing but the RTO lies between HEARTBEATs.
+the second path, switches them off on the first, and at last demands a single one there. In variant
+`time-zero` nothing but the RTO lies between HEARTBEATs.
 """
 
 import time

@@ -2,10 +2,10 @@
 
 A server that allows three inbound streams gets a client that asks for five: each side has what both agree on,
 as SCTP_STATUS tells. Then the client calls while nothing passes any more: INIT is repeated three times, at
-intervals that do not grow beyond sinit_max_init_timeo.
+intervals that do not grow beyond sinit_max_init_timeo, before connect() fails and SCTP_CANT_STR_ASSOC comes.
 """
 
-from sctpinspect.journal.structures import InitMsg, RtoInfo, Status
+from sctpinspect.journal.structures import Events, InitMsg, RtoInfo, Status
 from sctpinspect.scenarios.topology import Topology
 
 TOPOLOGY = Topology()
@@ -41,10 +41,11 @@ def client(host):
     with host.one_to_one() as sock:
         sock.setsockopt(RtoInfo(srto_initial=200, srto_min=200, srto_max=2000))
         sock.setsockopt(InitMsg(sinit_max_attempts=3, sinit_max_init_timeo=300))
+        sock.setsockopt(Events(sctp_association_event=1))
         try:
             sock.connect(host.peer.addresses[0], PORT)
         except TimeoutError:
-            host.print("timed out")
+            assert sock.recvmsg().notification.state == "SCTP_CANT_STR_ASSOC"
 
 
 def wire(net):

@@ -1,7 +1,7 @@
 """SCTP_STATUS, SCTP_GET_PEER_ADDR_INFO, SCTP_GET_ASSOC_STATS: what the kernel knows is on the wire.
 
 The client reads all three before it talks and afterwards, when nothing is under way: streams, path MTUs,
-and as many packets and chunks between as the capture has.
+and as many packets and chunks between as the capture has. In variant `lost` one DATA is lost and sent again.
 """
 
 import time
@@ -18,6 +18,7 @@ from sctpinspect.journal.structures import (
 from sctpinspect.scenarios.topology import Topology
 
 TOPOLOGY = Topology(paths=2)
+VARIANTS = {"lost": TOPOLOGY}
 
 PORT = 4444
 MESSAGES = 5
@@ -48,6 +49,7 @@ def look(host, sock):
 
 def client(host):
     host.wait_for("listening")
+    host.wait_for("wire is ready")
     with host.one_to_one() as sock:
         sock.setsockopt(RtoInfo(srto_initial=1000, srto_min=1000, srto_max=1000))
         sock.setsockopt(PeerAddrParams(spp_hbinterval=1000, spp_flags=SPP_HB_ENABLE))
@@ -59,3 +61,9 @@ def client(host):
             sock.sendmsg(b"DATA %d" % number, control=[SndInfo(snd_flags=flags)])
             assert sock.recv() == b"DATA %d" % number
         look(host, sock)
+
+
+def wire(net):
+    if net.variant == "lost":
+        net.drop("DATA", sender="a", occurrences=[2])
+    net.signal("wire is ready")
