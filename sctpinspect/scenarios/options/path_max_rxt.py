@@ -42,7 +42,7 @@ def read_until(host, sock, *states):
 def client(host):
     host.wait_for("listening")
     with host.one_to_one() as sock:
-        sock.setsockopt(RtoInfo(srto_initial=300, srto_min=300, srto_max=600))
+        sock.setsockopt(RtoInfo(srto_initial=300, srto_min=300))
         sock.setsockopt(PeerAddrParams(spp_hbinterval=200, spp_pathmaxrxt=ERRORS, spp_flags=SPP_HB_ENABLE))
         sock.setsockopt(Events(sctp_address_event=1))
         sock.bindx(host.addresses)
