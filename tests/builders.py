@@ -436,6 +436,7 @@ class Packet:
     checksum: int | None = None
     comment: str = ""
     udp: tuple[int, int] | None = None  # source and destination port of the UDP around it
+    fields: dict[str, int] = field(default_factory=dict)  # of the IP header: {"tos": 184}
 
     def frame(self) -> bytes:
         packet = sctp_packet(
@@ -447,7 +448,7 @@ class Packet:
         )
         if self.udp:
             return ethernet(ip(self.source, self.destination, udp(packet, *self.udp), protocol=17))
-        return ethernet(ip(self.source, self.destination, packet))
+        return ethernet(ip(self.source, self.destination, packet, **self.fields))
 
 
 def capture(

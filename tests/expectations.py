@@ -87,7 +87,7 @@ def main() -> None:
                 print(f"{run.scenario} was not renewed: {'; '.join(told)}")
                 continue
             kept = FOLDER / default_path(run.name, run.variant)
-            kept.parent.mkdir(exist_ok=True)
+            kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(run.out.read_bytes())
             write(kept, expectation(sctpinspect.read(kept)))
             print(f"{run.scenario} was renewed")

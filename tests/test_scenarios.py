@@ -30,7 +30,8 @@ def test_a_run_made_now_is_judged_as_expected(recording):
 def test_a_capture_that_is_not_as_it_has_to_be_is_not_kept(tmp_path):
     """One message has other bytes on the wire than its send gave, and its packet a wrong checksum."""
     wrong = tmp_path / "wrong.pcapng"
-    wrong.write_bytes(KEPT[0].read_bytes().replace(b"DATA 1", b"DATA 7"))
+    good = expectations.FOLDER / "captures/sample/multihoming.pcapng"
+    wrong.write_bytes(good.read_bytes().replace(b"DATA 1", b"DATA 7"))
     found = expectations.faults(sctpinspect.read(wrong))
     assert "rfc6458/3.1.4/send-message-to-data is FAIL" in found
 

@@ -9,6 +9,9 @@ import sctpinspect.rules
 from sctpinspect.protocol import UsageError
 from sctpinspect.rules.model import EDITIONS, Check, Level, Need, Rule
 
+NAMES = {"linux": "Linux"}
+"""Documents that are no RFC."""
+
 _declared: dict[str, Rule] = {}
 
 
@@ -28,7 +31,7 @@ def rule(
     since: by default RFC 2960, the first edition, for rules of the base protocol, else their own document.
     """
     document = id.partition("/")[0]
-    origin = EDITIONS[0] if document == "rfc9260" else document.replace("rfc", "RFC ")
+    origin = EDITIONS[0] if document == "rfc9260" else NAMES.get(document, document.replace("rfc", "RFC "))
 
     def declare(check: Check) -> Check:
         if id in _declared:
@@ -67,6 +70,6 @@ def _begins(rule: Rule, prefix: str) -> bool:
     return rule.id == prefix or (rule.id.startswith(prefix) and rule.id[len(prefix)] in "/.")
 
 
-def _order(rule: Rule) -> tuple[str, list[int], str]:
+def _order(rule: Rule) -> tuple[str, list[str], str]:
     document, section, slug = rule.id.split("/")
-    return document, [int(part) for part in section.split(".")], slug
+    return document, [part.zfill(2) for part in section.split(".")], slug

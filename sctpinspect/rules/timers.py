@@ -20,7 +20,7 @@ PARAMETERS = {
     "hb_interval": ("SCTP_PEER_ADDR_PARAMS", "spp_hbinterval", MILLISECOND),
     "association_max_retrans": ("SCTP_ASSOCINFO", "sasoc_asocmaxrxt", 1),
     "path_max_retrans": ("SCTP_PEER_ADDR_PARAMS", "spp_pathmaxrxt", 1),
-    "max_burst": ("SCTP_MAX_BURST", "value", 1),
+    "max_burst": ("SCTP_MAX_BURST", "assoc_value", 1),
 }
 """Names of sysctls, the socket options and fields that override them, and their unit (ns; 1: a number)."""
 
@@ -36,10 +36,14 @@ def parameter(t: View, name: str) -> pl.LazyFrame:
     sysctls = t.recipe.get("sysctls")
     stated = str(sysctls.get(name)) if isinstance(sysctls, dict) else ""
     system = int(stated) if stated.isdecimal() and len(stated) < 10 else None
-    value = number(argument("value" if field == "value" else f"value.{field}"))
-    given = succeeded(t, "setsockopt").filter((pl.col("option") == option) & value.is_between(1, 10**9))
+    value = number(argument(f"value.{field}"))
+    is_given = value.is_between(1, 10**9)
+    if name == "hb_interval":  # of which 0 has a flag of its own
+        is_zero = pl.col("arguments").str.contains('"SPP_HB_TIME_IS_ZERO"', literal=True)
+        value, is_given = pl.when(is_zero).then(0).otherwise(value), is_zero | is_given
+    given = succeeded(t, "setsockopt").filter((pl.col("option") == option) & is_given)
     of_hosts = given.group_by("host").agg(least=value.min(), most=value.max())
-    before = settings(t, option, value.is_between(1, 10**9)).select(*ENDPOINT, exact=True).unique()
+    before = settings(t, option, is_given).select(*ENDPOINT, exact=True).unique()
     of_system = pl.lit(system, pl.Int64)
     is_exact = pl.col("exact").fill_null(False) & (pl.col("least") == pl.col("most"))
     without_programs = pl.lit(t.recipe.get("hosts") == {})

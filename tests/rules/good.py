@@ -579,6 +579,7 @@ def changed() -> Story:
     association.sack(1)
     with association.sending(0, b"unsent"):
         pass
+    story.wait(30)
     with story.call("b", 21, "close", 9300):
         association.send(1, b.abort(b.user_initiated_abort()))
     failed = {"ssf_data": b"unsent".hex(), "ssf_error": 12}

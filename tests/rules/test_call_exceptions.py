@@ -215,3 +215,9 @@ def test_what_is_told_of_the_next_message_is_not_compared_where_another_receive_
     story.calls.pop()
     story.calls.append(first._replace(name="sctp_peeloff", start_ns=early, end_ns=early + 1, result={}))
     assert rule not in broken(story)
+
+
+def test_a_close_after_a_set_up_that_timed_out_is_judged():
+    story = CAPTURES["ended"]()
+    close = call(story, "close", host="a", socket=13)
+    assert sorted(story.calls).index(close) in verdict(story).calls_judged

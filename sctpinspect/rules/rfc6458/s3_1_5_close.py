@@ -64,7 +64,8 @@ def close_no_packet(t: View) -> Judgement:
     A violation counts only where nothing was lost on the way: the host may not know yet of that end.
     Known exceptions: while an association of the socket lives nothing is judged, nor while one of its port
     does that accept() or sctp_peeloff() has not handed over: it may be its own. An association no longer
-    lives when the side has sent SHUTDOWN, SHUTDOWN ACK or ABORT.
+    lives when the side has sent SHUTDOWN, SHUTDOWN ACK or ABORT, nor when its program was told that it
+    could not be set up.
     References: RFC 6458 §3.1.5; RFC 6458 §4.1.6.
     """
     lives = _lives(t)
@@ -86,21 +87,25 @@ def close_no_packet(t: View) -> Judgement:
 
 
 def _lives(t: View) -> pl.LazyFrame:
-    """Of each association and side when it began, and when it was over or the side itself closed it."""
+    """Of each association and side when it began, and when it was over, or the side closed it or was told."""
     closing = t.chunks.filter(is_type(ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK, ChunkType.ABORT))
     own = closing.drop_nulls("association").group_by(ENDPOINT).agg(said_ns=pl.col("time_ns").min())
+    is_told = (pl.col("errno") == "ETIMEDOUT") | (pl.col("state") == "SCTP_CANT_STR_ASSOC")
+    failed = t.calls.filter(is_told).drop_nulls("association")
+    told = failed.group_by(ENDPOINT).agg(told_ns=pl.col("end_ns").min())
     never = pl.lit((1 << 63) - 1, pl.Int64)
     return (
         t.endpoints.select(*ENDPOINT, "host", local_port="port")
         .drop_nulls("host")
         .join(t.associations.select("association", "first_ns", "end_ns"), on="association")
         .join(own, on=ENDPOINT, how="left")
+        .join(told, on=ENDPOINT, how="left")
         .select(
             *ENDPOINT,
             "host",
             "local_port",
             start_ns="first_ns",
-            end_ns=pl.min_horizontal("end_ns", "said_ns").fill_null(never),
+            end_ns=pl.min_horizontal("end_ns", "said_ns", "told_ns").fill_null(never),
             call="association",
         )
     )

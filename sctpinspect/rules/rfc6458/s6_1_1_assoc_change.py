@@ -141,3 +141,49 @@ def notify_comm_lost(t: View) -> Judgement:
     right = (pl.col("end") == "abort") & (gave_up | (pl.col("end_ns") < pl.col("returned_ns")))
     actual = pl.format("the notification; the association's end is {}", "end")
     return Judgement(subjects, found(subjects.filter(~right), "an ABORT before it", actual))
+
+
+@rule(
+    "rfc6458/6.1.1/notify-cant-start",
+    level=Level.MUST,
+    cites=["RFC 6458 §6.1.1", "RFC 9260 §5.1"],
+    to_fail=[Need.NO_LOSS, Need.DELIVERY],
+)
+def notify_cant_start(t: View) -> Judgement:
+    """SCTP_CANT_STR_ASSOC comes when the peer refuses the association, or answers no repeat.
+
+    What it checks: that before the call returned the peer sent ABORT, or INIT or COOKIE ECHO was sent at
+    least twice; and that no COOKIE ACK of the peer came.
+    Why it matters: the program gives up, or tries elsewhere.
+    What the capture must contain: the journal with notifications, and an INIT. A violation counts only where
+    nothing was lost on the way.
+    Known exceptions: an association of whose port an ICMP error tells is not judged.
+    References: RFC 6458 §6.1.1; RFC 9260 §5.1.
+    """
+    told = t.icmp_errors.select(port="quoted_source_port").drop_nulls()
+    troubled = t.endpoints.join(told, on="port", how="semi").select("association")
+    calls = _notified(t, "SCTP_CANT_STR_ASSOC").filter(pl.col("association").is_not_null())
+    chunks = t.chunks.filter(pl.col("association").is_not_null()).select(
+        "association", "type", "time_ns", sender="side"
+    )
+    is_before, is_own = pl.col("time_ns") < pl.col("end_ns"), pl.col("sender") == pl.col("side")
+
+    def number_of(*types: ChunkType, own: bool) -> pl.Expr:
+        return (is_type(*types) & is_before & (is_own if own else ~is_own)).fill_null(False).sum()
+
+    subjects = (
+        calls.select(*ENDPOINT, "call", "frame", "end_ns")
+        .join(troubled, on="association", how="anti", maintain_order="left")
+        .join(chunks, on="association", how="left", maintain_order="left")
+        .group_by(*ENDPOINT, "call", "frame", maintain_order=True)
+        .agg(
+            aborts=number_of(ChunkType.ABORT, own=False),
+            acks=number_of(ChunkType.COOKIE_ACK, own=False),
+            inits=number_of(ChunkType.INIT, own=True),
+            echoes=number_of(ChunkType.COOKIE_ECHO, own=True),
+        )
+    )
+    is_refused = (pl.col("aborts") > 0) | (pl.max_horizontal("inits", "echoes") > 1)
+    violations = subjects.filter((pl.col("acks") > 0) | ~is_refused)
+    actual = pl.when(pl.col("acks") > 0).then(pl.lit("a COOKIE ACK")).otherwise(pl.lit("neither"))
+    return Judgement(subjects, found(violations, "an ABORT, or repeats without an answer, before it", actual))

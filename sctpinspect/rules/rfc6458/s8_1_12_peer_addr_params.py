@@ -33,7 +33,34 @@ def hb_interval_option(t: View) -> Judgement:
     tells it, does not count. Where the option is set again later nothing is judged.
     References: RFC 6458 §8.1.12; RFC 9260 §8.3.
     """
-    limits = _limits(t)
+    interval = number(argument("value.spp_hbinterval"))
+    return _spaced(t, _limits(t, interval, interval > 0))
+
+
+@rule(
+    "rfc6458/8.1.12/hb-time-zero",
+    level=Level.SHOULD,
+    cites=["RFC 6458 §8.1.12", "RFC 9260 §8.3"],
+    needs=[Need.HANDSHAKE, Need.COUNTERS, Need.AT_SENDER],
+)
+def hb_time_zero(t: View) -> Judgement:
+    """With SPP_HB_TIME_IS_ZERO each confirmed idle address gets a HEARTBEAT per RTO.
+
+    What it checks: that a HEARTBEAT follows the one before, on the same path, no sooner than half of RTO.Min,
+    and anything sent there no later than one and a half times RTO.Max (SCTP_RTOINFO, else the system's
+    values); 12 % and two clock ticks more for late timers.
+    Why it matters: the program wants to know of a dead path as soon as can be.
+    What the capture must contain: the journal with the option set before the association, and an idle path
+    for longer than the latest time. Only captures of the sandbox without drops are judged.
+    Known exceptions: those of rfc6458/8.1.12/hb-interval-option.
+    References: RFC 6458 §8.1.12; RFC 9260 §8.3.
+    """
+    is_zero = pl.col("arguments").str.contains('"SPP_HB_TIME_IS_ZERO"', literal=True)
+    return _spaced(t, _limits(t, pl.lit(0), is_zero))
+
+
+def _spaced(t: View, limits: pl.LazyFrame) -> Judgement:
+    """Judges that HEARTBEATs come no sooner, and anything no later, than the limits say."""
     spacings = heartbeat_spacings(t).join(limits, on=ENDPOINT, maintain_order="left")
     pauses = pauses_of_paths(t).join(limits, on=ENDPOINT, maintain_order="left")
     expected = pl.format(
@@ -55,8 +82,11 @@ def hb_interval_option(t: View) -> Judgement:
     return Judgement(pl.concat([spacings.select(judged), idle.select(judged)]).unique(), violations)
 
 
-def _limits(t: View) -> pl.LazyFrame:
-    """`soonest` and `latest` time between HEARTBEATs, ns, of sides that have set the interval once."""
+def _limits(t: View, interval: pl.Expr, which: pl.Expr) -> pl.LazyFrame:
+    """`soonest` and `latest` time between HEARTBEATs, ns, of sides that have set the interval once.
+
+    interval: ms, in the calls that set it; which: what these calls have in common.
+    """
     sysctls = t.recipe.get("sysctls")
     stated = sysctls if isinstance(sysctls, dict) else {}
     option = pl.col("option") == "SCTP_PEER_ADDR_PARAMS"
@@ -64,7 +94,6 @@ def _limits(t: View) -> pl.LazyFrame:
     changes = of_associations(t, succeeded(t, "setsockopt").filter(option)).filter(
         pl.col("end_ns") > pl.col("first_ns")
     )
-    interval = number(argument("value.spp_hbinterval"))
     of_all = argument("value.spp_address").is_null() | (argument("value.spp_address") == "null")
     rto = settings(t, "SCTP_RTOINFO").select(
         *ENDPOINT, rto_min=number(argument("value.srto_min")), rto_max=number(argument("value.srto_max"))
@@ -80,7 +109,7 @@ def _limits(t: View) -> pl.LazyFrame:
     half_min, more_than_max = 0.5 * bounds[0], 1.5 * bounds[1]
     return (
         settings(t, "SCTP_PEER_ADDR_PARAMS", enables)
-        .filter(of_all & (interval > 0))
+        .filter(of_all & which)
         .join(changes, on=ENDPOINT, how="anti", maintain_order="left")
         .select(*ENDPOINT, "call", interval=interval)
         .join(rto, on=ENDPOINT, how="left", maintain_order="left")

@@ -4,8 +4,9 @@ import polars as pl
 
 from sctpinspect.protocol import ChunkType
 from sctpinspect.rules import Judgement, Level, Need, View, rule
-from sctpinspect.rules.calls import argument, number, settings
-from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, awake, found
+from sctpinspect.rules.calls import argument, lasting, number, settings
+from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, awake, awake_for, found
+from sctpinspect.rules.timers import AT_SENDER, expiries
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
 
@@ -51,3 +52,77 @@ def rtoinfo_initial(t: View) -> Judgement:
     expected = pl.format("{} after {} ms", "type_name", "initial_ms")
     actual = pl.format("after {} ms", pl.col("waited") // MILLISECOND)
     return Judgement(subjects, found(subjects.filter(~right), expected, actual))
+
+
+@rule(
+    "rfc6458/8.1.1/rtoinfo-min",
+    level=Level.MUST,
+    cites=["RFC 6458 §8.1.1", "RFC 9260 §6.3.1"],
+    to_fail=AT_SENDER,
+)
+def rtoinfo_min(t: View) -> Judgement:
+    """DATA whose timer runs out is sent again no sooner than after srto_min.
+
+    What it checks: DATA that a side which has set SCTP_RTOINFO sends again because T3-rtx has run out: the
+    time since it was sent last.
+    Why it matters: a shorter timer retransmits what is only late.
+    What the capture must contain: the journal with the option set before the association, and a time-out. A
+    violation counts only in a capture of the sandbox without drops.
+    Known exceptions: DATA that a SACK reports missing may follow sooner. The value 0 leaves the minimum as it
+    is. Where the option is set again later nothing is judged.
+    References: RFC 6458 §8.1.1; RFC 9260 §6.3.1.
+    """
+    subjects = expiries(t).join(_bounds(t, "srto_min"), on=ENDPOINT, maintain_order="left")
+    is_early = pl.col("since_sent") < pl.col("bound") - TICKS_NS
+    violations = subjects.filter(is_early & (pl.col("misses") == 0))
+    expected = pl.format("{} ms or more", pl.col("bound") // MILLISECOND)
+    actual = pl.format("TSN {} sent again after {} ms", "tsn", pl.col("since_sent") // MILLISECOND)
+    return Judgement(subjects, found(violations, expected, actual))
+
+
+@rule(
+    "rfc6458/8.1.1/rtoinfo-max",
+    level=Level.MUST,
+    cites=["RFC 6458 §8.1.1", "RFC 9260 §6.3.1", "RFC 9260 §6.3.3"],
+    to_fail=AT_SENDER,
+)
+def rtoinfo_max(t: View) -> Judgement:
+    """The time up to the next retransmission doubles no further than to srto_max.
+
+    What it checks: DATA that is sent again and again: where twice the time before is srto_max or more, as it
+    was set, the time is srto_max or less, with 12 % and two clock ticks more for late timers.
+    Why it matters: an association that could go on stands still.
+    What the capture must contain: the journal with the option set before the association, and so many
+    time-outs in a row that the maximum matters. A violation counts only in a capture of the sandbox without
+    drops.
+    Known exceptions: the value 0 leaves the maximum as it is. Where the option is set again later nothing is
+    judged.
+    References: RFC 6458 §8.1.1; RFC 9260 §6.3.1; RFC 9260 §6.3.3.
+    """
+    before = pl.col("since_sent").shift(1).over(*ENDPOINT, "tsn", "from_path")
+    repeats = (
+        expiries(t)
+        .with_columns(doubled=2 * before)
+        .join(_bounds(t, "srto_max"), on=ENDPOINT, maintain_order="left")
+    )
+    subjects = repeats.filter(pl.col("doubled") >= pl.col("bound") - TICKS_NS)
+    latest = (pl.col("bound") * TIMER_SLACK).cast(pl.Int64) + TICKS_NS
+    is_late = awake_for(t, pl.col("time_ns"), pl.col("waited")) > latest
+    expected = pl.format("{} ms or less", pl.col("bound") // MILLISECOND)
+    actual = pl.format("TSN {} sent again after {} ms", "tsn", pl.col("waited") // MILLISECOND)
+    reason = pl.lit("too few time-outs in a row to reach srto_max")
+    return Judgement(
+        subjects,
+        found(subjects.filter(is_late), expected, actual),
+        repeats.join(subjects, on=ENDPOINT, how="anti").select("association", reason=reason),
+    )
+
+
+def _bounds(t: View, field: str) -> pl.LazyFrame:
+    """`call` and `bound`, ns, of sides that have set this field of SCTP_RTOINFO."""
+    given = number(argument(f"value.{field}"))
+    return (
+        lasting(t, "SCTP_RTOINFO")
+        .select(*ENDPOINT, "call", bound=given * MILLISECOND)
+        .filter(pl.col("bound") > 0)
+    )

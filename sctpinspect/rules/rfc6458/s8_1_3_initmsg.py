@@ -3,9 +3,9 @@
 import polars as pl
 
 from sctpinspect.protocol import ChunkType
-from sctpinspect.rules import Judgement, Level, View, rule
+from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import argument, number, settings
-from sctpinspect.rules.queries import beside_peer, found
+from sctpinspect.rules.queries import MILLISECOND, TICKS_NS, TIMER_SLACK, awake, beside_peer, found
 from sctpinspect.tables.associations import ENDPOINT, is_type
 
 CITES = ["RFC 6458 §8.1.3", "RFC 6458 §5.3.1"]
@@ -95,4 +95,41 @@ def initmsg_attempts(t: View) -> Judgement:
             pl.format("at most {} INITs", pl.col("wanted") + 1),
             pl.format("INIT number {}", "sent"),
         ),
+    )
+
+
+@rule(
+    "rfc6458/8.1.3/initmsg-init-timeout",
+    level=Level.MUST,
+    cites=CITES,
+    to_fail=[Need.NO_LOSS, Need.AT_SENDER],
+)
+def initmsg_init_timeout(t: View) -> Judgement:
+    """The time up to the next INIT doubles no further than to sinit_max_init_timeo.
+
+    What it checks: INITs of one attempt (one Initiate Tag): where twice the time before would be more than
+    what was set, the time is no longer than that, with 12 % and two clock ticks more for late timers.
+    Why it matters: it bounds, with sinit_max_attempts, how long connect() waits.
+    What the capture must contain: the journal with the option set before the association, and so many INITs
+    that the bound matters. A violation counts only in a capture of the sandbox without drops.
+    Known exceptions: the value 0 leaves the default; SCTP_INIT with a send overrides the option.
+    References: RFC 6458 §8.1.3; RFC 6458 §5.3.1.
+    """
+    attempt = [*ENDPOINT, "initiate_tag"]
+    inits = t.chunks.filter(is_type(ChunkType.INIT) & pl.col("association").is_not_null()).with_columns(
+        waited=awake(t, pl.col("time_ns")).diff().over(attempt)
+    )
+    repeats = _beside_settings(
+        t, inits.with_columns(before=pl.col("waited").shift(1).over(attempt)), "sinit_max_init_timeo"
+    ).filter(pl.col("waited").is_not_null())
+    bound = pl.col("wanted") * MILLISECOND
+    subjects = repeats.filter((2 * pl.col("before") > bound).fill_null(False))
+    late = subjects.filter(pl.col("waited") > (bound * TIMER_SLACK).cast(pl.Int64) + TICKS_NS)
+    expected = pl.format("{} ms or less", "wanted")
+    actual = pl.format("INIT again after {} ms", pl.col("waited") // MILLISECOND)
+    reason = pl.lit("too few INITs to reach sinit_max_init_timeo")
+    return Judgement(
+        subjects,
+        found(late, expected, actual),
+        repeats.join(subjects, on=ENDPOINT, how="anti").select("association", reason=reason),
     )
