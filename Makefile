@@ -21,7 +21,7 @@ ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	$(BIN)/python -m pytest -m kernel
-	$(BIN)/python -m pytest -m "not kernel" --numprocesses auto
+	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -m "not kernel" --numprocesses auto
 endif
 
 test-all:

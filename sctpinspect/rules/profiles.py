@@ -18,7 +18,7 @@ BY_RECIPE, NONE = "auto", "none"
 """Beside the profiles' names: the profile of each endpoint's stack, where the recipe tells it; no profile."""
 
 _STACKS = {"kernel": "linux"}
-"""The stack of a host in a recipe, and its profile."""
+"""The stack of a host in a recipe, which is the kernel if it names none, and its profile."""
 
 
 class Deviation(NamedTuple):
@@ -57,7 +57,7 @@ def of_endpoints(endpoints: pl.LazyFrame, recipe: dict[str, Any], profile: str) 
         return endpoints.select(*ENDPOINT, profile=pl.lit(None if profile == NONE else profile, pl.String))
     hosts = recipe.get("hosts")
     stated = {
-        str(host): _STACKS.get(str(facts.get("stack")))
+        str(host): _STACKS.get(str(facts.get("stack", "kernel")))
         for host, facts in (hosts.items() if isinstance(hosts, dict) else ())
         if isinstance(facts, dict)
     }

@@ -28,9 +28,7 @@ def client(host):
     host.wait_for("listening")
     host.wait_for("will lose")
     with host.one_to_one() as sock:
-        sock.setsockopt(
-            RtoInfo(srto_initial=500, srto_min=500, srto_max=500)
-        )  # longer than a SACK is delayed
+        sock.setsockopt(RtoInfo(srto_initial=500, srto_min=500))  # longer than a SACK is delayed
         sock.setsockopt(NoDelay(value=1))
         sock.connect(host.peer.addresses[0], PORT)
         for number in range(MESSAGES):
