@@ -22,7 +22,7 @@ _STACKS = {"kernel": "linux"}
 
 
 class Deviation(NamedTuple):
-    """`capture` is below captures/, where the file was not made for the tests."""
+    """`since`: the version of the stack. `capture`: one that shows it, below captures/."""
 
     rule: str
     reason: str
