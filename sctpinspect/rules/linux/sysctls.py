@@ -29,8 +29,9 @@ def sysctl_defaults(t: View) -> Judgement:
     where the INIT has them, against the settings that the recording states, where no option overrides them.
     Why it matters: what programs do not set themselves is decided by whoever runs the system.
     What the capture must contain: a recipe with the settings, the journal, and INIT or INIT ACK.
-    Known exceptions: sides that another stack than the kernel speaks for. The settings that are times and
-    numbers are where the rules on timers begin (`rules.timers`).
+    Known exceptions: sides that another stack than the kernel speaks for. A program that changes the settings
+    itself is not seen to: they belong in its topology. The settings that are times and numbers are where the
+    rules on timers begin (`rules.timers`).
     References: Linux sysctls; RFC 5061 §4.2.7.
     """
     subjects, violations = [], []

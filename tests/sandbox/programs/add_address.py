@@ -1,22 +1,15 @@
 """Addresses added to and removed from a living association: sctp_bindx() sends ASCONF."""
 
 import time
-from pathlib import Path
 
 from sctpinspect.journal.linux import SCTP_BINDX_REM_ADDR
 from sctpinspect.scenarios import Topology
 
-TOPOLOGY = Topology(paths=2)
-
-
-def allow():
-    """Let this host's associations add addresses, also without AUTH."""
-    for name in ("addip_enable", "addip_noauth_enable"):
-        Path("/proc/sys/net/sctp", name).write_text("1")
+# Associations may add addresses, also without AUTH.
+TOPOLOGY = Topology(paths=2, sysctls={"addip_enable": 1, "addip_noauth_enable": 1})
 
 
 def server(host):
-    allow()
     with host.one_to_one() as sock:
         sock.bindx(host.addresses, 5000)
         sock.listen()
@@ -27,7 +20,6 @@ def server(host):
 
 
 def client(host):
-    allow()
     host.wait_for("listening")
     with host.one_to_one() as sock:
         sock.bind(host.addresses[0], 6000)
