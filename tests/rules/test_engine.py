@@ -224,6 +224,7 @@ def test_a_finding_says_who_where_what_and_by_which_word():
         "actual": "red",
         "message": "red; RFC 9260 §5.1 recommends: blue",
         "cites": ["RFC 9260 §5.1"],
+        "known": None,
     }
 
 

@@ -2,13 +2,18 @@
 
 import polars as pl
 
-from sctpinspect.rules import Judgement, Level, View, rule
+from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import argument, number, settings
 from sctpinspect.rules.queries import beside_peer, found
 from sctpinspect.tables.associations import ENDPOINT
 
 
-@rule("linux/options/pr-supported", level=Level.MUST, cites=["Linux options", "RFC 3758 §3.1"])
+@rule(
+    "linux/options/pr-supported",
+    level=Level.MUST,
+    cites=["Linux options", "RFC 3758 §3.1"],
+    needs=[Need.WHOLE_PACKETS],
+)
 def pr_supported(t: View) -> Judgement:
     """INIT and INIT ACK announce Forward-TSN-Supported if, and only if, SCTP_PR_SUPPORTED is on.
 
@@ -22,7 +27,12 @@ def pr_supported(t: View) -> Judgement:
     return _announces(t, "SCTP_PR_SUPPORTED", "FORWARD_TSN")
 
 
-@rule("linux/options/reconfig-supported", level=Level.MUST, cites=["Linux options", "RFC 5061 §4.2.7"])
+@rule(
+    "linux/options/reconfig-supported",
+    level=Level.MUST,
+    cites=["Linux options", "RFC 5061 §4.2.7"],
+    needs=[Need.WHOLE_PACKETS],
+)
 def reconfig_supported(t: View) -> Judgement:
     """INIT and INIT ACK announce RE-CONFIG if, and only if, SCTP_RECONFIG_SUPPORTED is on.
 
@@ -37,7 +47,12 @@ def reconfig_supported(t: View) -> Judgement:
     return _announces(t, "SCTP_RECONFIG_SUPPORTED", "RE_CONFIG")
 
 
-@rule("linux/options/auth-supported", level=Level.MUST, cites=["Linux options", "RFC 5061 §4.2.7"])
+@rule(
+    "linux/options/auth-supported",
+    level=Level.MUST,
+    cites=["Linux options", "RFC 5061 §4.2.7"],
+    needs=[Need.WHOLE_PACKETS],
+)
 def auth_supported(t: View) -> Judgement:
     """INIT and INIT ACK announce AUTH if, and only if, SCTP_AUTH_SUPPORTED is on.
 
@@ -52,7 +67,12 @@ def auth_supported(t: View) -> Judgement:
     return _announces(t, "SCTP_AUTH_SUPPORTED", "AUTH")
 
 
-@rule("linux/options/asconf-supported", level=Level.MUST, cites=["Linux options", "RFC 5061 §4.2.7"])
+@rule(
+    "linux/options/asconf-supported",
+    level=Level.MUST,
+    cites=["Linux options", "RFC 5061 §4.2.7"],
+    needs=[Need.WHOLE_PACKETS],
+)
 def asconf_supported(t: View) -> Judgement:
     """INIT and INIT ACK announce ASCONF if, and only if, SCTP_ASCONF_SUPPORTED is on.
 
@@ -67,7 +87,7 @@ def asconf_supported(t: View) -> Judgement:
     return _announces(t, "SCTP_ASCONF_SUPPORTED", "ASCONF")
 
 
-@rule("linux/options/ecn-supported", level=Level.MUST, cites=["Linux options"])
+@rule("linux/options/ecn-supported", level=Level.MUST, cites=["Linux options"], needs=[Need.WHOLE_PACKETS])
 def ecn_supported(t: View) -> Judgement:
     """INIT and INIT ACK announce ECN if, and only if, SCTP_ECN_SUPPORTED is on.
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from sctpinspect.rules import Judgement, Level, View, rule
+from sctpinspect.rules import Judgement, Level, Need, View, rule
 from sctpinspect.rules.calls import settings
 from sctpinspect.rules.linux.close import of_kernel
 from sctpinspect.rules.linux.options_supported import announcements, wrongly_announced
@@ -21,7 +21,12 @@ EXTENSIONS = {
 """Settings, the extensions that they switch on, and the socket options that override them."""
 
 
-@rule("linux/sysctls/sysctl-defaults", level=Level.MUST, cites=["Linux sysctls", "RFC 5061 §4.2.7"])
+@rule(
+    "linux/sysctls/sysctl-defaults",
+    level=Level.MUST,
+    cites=["Linux sysctls", "RFC 5061 §4.2.7"],
+    needs=[Need.WHOLE_PACKETS],
+)
 def sysctl_defaults(t: View) -> Judgement:
     """INIT and INIT ACK announce the extensions that net.sctp.* switches on, and no others.
 
