@@ -288,10 +288,11 @@ def test_of_heartbeats_that_were_cut_the_addresses_alone_tell_which_is_answered(
 @pytest.mark.parametrize("snaplen", [74, 96, 128])
 @pytest.mark.parametrize("capture", CAPTURES)
 def test_packets_that_the_capture_cut_break_nothing(tmp_path, capture, snaplen):
-    frames = [(packet.time_ns, packet.frame()) for packet in CAPTURES[capture]().packets]
+    story = CAPTURES[capture]()
+    frames = [(packet.time_ns, packet.frame()) for packet in story.packets]
     file = tmp_path / "cut.pcap"
     file.write_bytes(b.pcap(frames, snaplen=snaplen))
-    assert verify(build(decode(file))).findings.is_empty()
+    assert {*verify(build(decode(file))).findings["rule"]} <= story.faults
 
 
 def test_tsns_on_a_path_that_was_not_captured_are_acknowledged_unseen():
