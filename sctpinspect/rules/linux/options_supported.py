@@ -113,8 +113,8 @@ def announcements(t: View, extension: str) -> pl.LazyFrame:
     sides = t.endpoints.filter(pl.col("extensions").is_not_null()).select(
         *ENDPOINT, "host", frame="init_frame", has=pl.col("extensions").list.contains(extension)
     )
-    may = (pl.col("side") == 0) | pl.col("peer_has").fill_null(False)
-    return beside_peer(sides, sides, peer_has="has").with_columns(may=may)
+    may = (pl.col("side") == 0) | pl.col("peer_has")  # null: the INIT that is answered is not in the capture
+    return beside_peer(sides, sides, peer_has="has").with_columns(may=may).filter(may.is_not_null())
 
 
 def wrongly_announced(subjects: pl.LazyFrame, extension: str) -> pl.LazyFrame:
