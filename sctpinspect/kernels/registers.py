@@ -19,6 +19,7 @@ from sctpinspect.protocol.errors import EnvironmentLacks
 
 ROOM = 2696  # HOST_FP_SIZE of arch/x86/um/user-offsets.c
 SIGNAL_FRAME = 944  # what a signal's frame has beside these registers
+SC_MINSIGSTKSZ = 249  # of glibc since 2.34; a Python built for an older one does not know the name
 SOURCE = Path(__file__).with_suffix(".c")
 COMPILER = "tcc"
 """Debian's package and its program: 0.3 MB, and works where it is unpacked."""
@@ -26,7 +27,10 @@ COMPILER = "tcc"
 
 def are_too_many() -> bool:
     """Whether this machine's kernel keeps more registers of a process than user-mode Linux has room for."""
-    return os.sysconf("SC_MINSIGSTKSZ") > ROOM + SIGNAL_FRAME
+    try:
+        return os.sysconf(SC_MINSIGSTKSZ) > ROOM + SIGNAL_FRAME
+    except OSError:  # an older C library, on a machine older than these processors
+        return False
 
 
 @contextmanager
